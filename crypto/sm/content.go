@@ -1,0 +1,89 @@
+package sm
+
+import (
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/emmansun/gmsm/sm3"
+	"github.com/emmansun/gmsm/sm4"
+)
+
+// ContentKeySize is the length of an SM4 key in bytes.
+const ContentKeySize = 16
+
+// ContentOverhead is what Seal adds to a plaintext: the GCM tag.
+const ContentOverhead = 16
+
+// ContentKey is an SM4 key for content. It never prints where fmt and slog can
+// ask it; don't hold it in an unexported field of a struct that is printed,
+// for fmt reads those by reflection.
+type ContentKey [ContentKeySize]byte
+
+// NewContentKey draws a key from rand.
+func NewContentKey(rand io.Reader) (ContentKey, error) {
+	var k ContentKey
+	if _, err := io.ReadFull(rand, k[:]); err != nil {
+		return ContentKey{}, fmt.Errorf("sm: random source: %w", err)
+	}
+	return k, nil
+}
+
+// DeriveContentKey derives a key from a secret of full entropy and a context
+// by the key derivation function of GB/T 32918.4 5.4.3. The secret's length
+// must be fixed by the format, for it is followed directly by the context.
+func DeriveContentKey(secret, context []byte) ContentKey {
+	z := make([]byte, 0, len(secret)+len(context))
+	z = append(append(z, secret...), context...)
+	return ContentKey(sm3.Kdf(z, ContentKeySize))
+}
+
+// aead never fails for a key of 16 bytes; if the library ever says otherwise,
+// nil is returned and the callers refuse.
+func (k *ContentKey) aead() cipher.AEAD {
+	block, err := sm4.NewCipher(k[:])
+	if err != nil {
+		return nil
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil
+	}
+	return aead
+}
+
+// Seal encrypts plaintext under SM4-GCM and returns ciphertext and tag. A
+// nonce must never be used twice under one key. It returns nil only if the
+// plaintext is beyond what GCM allows (64 GiB).
+func (k ContentKey) Seal(nonce [12]byte, plaintext, aad []byte) []byte {
+	aead := k.aead()
+	if aead == nil || uint64(len(plaintext)) > 1<<36-32 {
+		return nil
+	}
+	return aead.Seal(make([]byte, 0, len(plaintext)+ContentOverhead), nonce[:], plaintext, aad)
+}
+
+// Open decrypts what Seal made. The only error is ErrDecrypt.
+func (k ContentKey) Open(nonce [12]byte, ct, aad []byte) ([]byte, error) {
+	aead := k.aead()
+	if aead == nil || len(ct) < ContentOverhead {
+		return nil, ErrDecrypt
+	}
+	plaintext, err := aead.Open(make([]byte, 0, len(ct)-ContentOverhead), nonce[:], ct, aad)
+	if err != nil {
+		return nil, ErrDecrypt
+	}
+	return plaintext, nil
+}
+
+// MarshalText refuses: a content key leaves the process only wrapped.
+func (k ContentKey) MarshalText() ([]byte, error) {
+	return nil, errors.New("sm: a content key has no text form")
+}
+
+func (k ContentKey) String() string             { return secret }
+func (k ContentKey) GoString() string           { return secret }
+func (k ContentKey) Format(f fmt.State, _ rune) { redact(f) }
+func (k ContentKey) LogValue() slog.Value       { return slog.StringValue(secret) }

@@ -1,0 +1,92 @@
+package sm_test
+
+import (
+	"bytes"
+	"encoding/pem"
+	"errors"
+	"testing"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+)
+
+var passphrase = []byte("correct horse")
+
+func TestKeyFileOpensForItsRoleOnly(t *testing.T) {
+	batch := generate[sm.Batch](t)
+	file, err := batch.MarshalPEM(passphrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := sm.ParsePrivate[sm.Batch](file, passphrase)
+	if err != nil || !again.Public().Equal(batch.Public()) {
+		t.Fatal(err)
+	}
+	if _, err := sm.ParsePrivate[sm.Witness](file, passphrase); !errors.Is(err, sm.ErrRole) {
+		t.Errorf("as a witness key: %v", err)
+	}
+	if _, err := sm.ParseDecryption(file, passphrase); !errors.Is(err, sm.ErrRole) {
+		t.Errorf("as a decryption key: %v", err)
+	}
+	if _, err := sm.ImportPrivate[sm.Batch](file, passphrase); !errors.Is(err, sm.ErrRole) {
+		t.Errorf("imported although it has a role: %v", err)
+	}
+	if _, err := sm.ParsePrivate[sm.Batch](file, []byte("wrong")); !errors.Is(err, sm.ErrPassphrase) {
+		t.Errorf("wrong passphrase: %v", err)
+	}
+	if _, err := batch.MarshalPEM(nil); !errors.Is(err, sm.ErrPassphrase) {
+		t.Errorf("written in the clear: %v", err)
+	}
+}
+
+func TestDecryptionKeyFile(t *testing.T) {
+	key := generateDecryption(t)
+	file, err := key.MarshalPEM(passphrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := sm.ParseDecryption(file, passphrase)
+	if err != nil || !again.Public().Equal(key.Public()) {
+		t.Fatal(err)
+	}
+	if _, err := sm.ParsePrivate[sm.Batch](file, passphrase); !errors.Is(err, sm.ErrRole) {
+		t.Errorf("as a batch key: %v", err)
+	}
+}
+
+// The iteration count is read from the file, so it decides how long a stranger
+// can keep the process busy.
+func TestKeyFileMustNotBeCostly(t *testing.T) {
+	file, err := generate[sm.Node](t).MarshalPEM(passphrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(file)
+	ours := []byte{0x02, 0x03, 0x03, 0x0d, 0x40} // INTEGER 200,000
+	if !bytes.Contains(block.Bytes, ours) {
+		t.Fatal("the iteration count is not where this test looks for it")
+	}
+	for name, count := range map[string][]byte{
+		"8,388,607":  {0x02, 0x03, 0x7f, 0xff, 0xff},
+		"negative":   {0x02, 0x03, 0xff, 0x0d, 0x40},
+		"below 1000": {0x02, 0x03, 0x00, 0x00, 0x01},
+	} {
+		der := bytes.Replace(block.Bytes, ours, count, 1)
+		bad := pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: der})
+		if _, err := sm.ParsePrivate[sm.Node](bad, passphrase); !errors.Is(err, sm.ErrKeyFile) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, bad := range map[string][]byte{
+		"two keys":    append(bytes.Clone(file), file...),
+		"headers":     bytes.Replace(file, []byte("KEY-----\n"), []byte("KEY-----\nRole: node\n\n"), 1),
+		"plain type":  bytes.ReplaceAll(file, []byte("ENCRYPTED "), nil),
+		"huge":        append(bytes.Clone(file), bytes.Repeat([]byte("\n"), 9<<10)...),
+		"empty":       nil,
+		"not PEM":     []byte("hello"),
+		"three bytes": []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAMC\n-----END ENCRYPTED PRIVATE KEY-----\n"),
+	} {
+		if _, err := sm.ParsePrivate[sm.Node](bad, passphrase); !errors.Is(err, sm.ErrKeyFile) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

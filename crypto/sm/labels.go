@@ -1,0 +1,50 @@
+package sm
+
+// Label names the purpose of a signature or of a digest. It is part of what is
+// signed or hashed, so that bytes signed for one purpose verify for no other.
+// A label is at most 255 bytes and never changes once it has been used.
+type Label string
+
+// The purposes of version 1 of the formats.
+const (
+	// LabelGenesis: a founder's signature over the genesis document.
+	LabelGenesis Label = "xinqiao/v1/genesis"
+	// LabelBatch: a region's signature over a batch preamble.
+	LabelBatch Label = "xinqiao/v1/batch"
+	// LabelAuthor: an agency's signature over a canonical record.
+	LabelAuthor Label = "xinqiao/v1/author"
+	// LabelFile: an agency's detached signature over a submitted file.
+	LabelFile Label = "xinqiao/v1/file"
+	// LabelPeer: a node's proof of identity on a transport connection.
+	LabelPeer Label = "xinqiao/v1/peer"
+	// LabelRoot: a node's answer about its root at a size.
+	LabelRoot Label = "xinqiao/v1/root"
+	// LabelTicket: a region's ticket for an accepted submission, given by
+	// its batch key.
+	LabelTicket Label = "xinqiao/v1/ticket"
+	// LabelMark: the leader's mark {term, size, root}.
+	LabelMark Label = "xinqiao/v1/mark"
+	// LabelCosignature: a witness's signature over a checkpoint.
+	LabelCosignature Label = "xinqiao/v1/cosignature"
+	// LabelCommitment: the salted commitment to a sealed record (a digest).
+	LabelCommitment Label = "xinqiao/v1/commitment"
+	// LabelEntryID: the derivation of entry ids (a MAC).
+	LabelEntryID Label = "xinqiao/v1/entry-id"
+)
+
+// Message returns the bytes that a signature with this label covers: the
+// label's length in one byte, the label, the ledger id, the message. These are
+// what other implementations sign, under SM2 with user id 1234567812345678.
+// A label of more than 255 bytes belongs to no format and yields nil.
+func Message(label Label, ledger Digest, msg []byte) []byte {
+	if !label.valid() {
+		return nil
+	}
+	b := make([]byte, 0, 1+len(label)+DigestSize+len(msg))
+	b = append(b, byte(len(label)))
+	b = append(b, label...)
+	b = append(b, ledger[:]...)
+	return append(b, msg...)
+}
+
+func (l Label) valid() bool { return 0 < len(l) && len(l) <= 255 }
