@@ -1,0 +1,137 @@
+package exchange
+
+import (
+	"context"
+	"time"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/peers"
+)
+
+// Clock is the domain clock: today's date, received_at, at. Transport timers
+// never use it.
+type Clock func() time.Time
+
+// Shanghai is the one time zone of dates.
+var Shanghai = time.FixedZone("Asia/Shanghai", 8*60*60)
+
+// BatchInfo is what the entries of one accepted batch share.
+type BatchInfo struct {
+	RawPreamble []byte
+	Preamble    Preamble
+	Signature   []byte
+	Wraps       []byte
+	First       uint64 // leaf index of item 0
+}
+
+// Entry is one leaf with all that this node holds of it.
+type Entry struct {
+	Index     uint64
+	RawHeader []byte
+	Header    Header
+	Body      []byte // nil: erased
+	Batch     *BatchInfo
+}
+
+// Item is the entry's position in its batch.
+func (e *Entry) Item() int { return int(e.Index - e.Batch.First) }
+
+// Head is the ledger as this node has applied it.
+type Head struct {
+	Size      uint64
+	Root      sm.Digest
+	RaftIndex uint64
+}
+
+// BatchResult is Apply's answer on one batch; Rejection nil means accepted.
+type BatchResult struct {
+	Origin    peers.Region
+	Seq       uint64
+	First     uint64
+	N         int
+	Replayed  bool // accepted before; First and N are of then
+	Rejection *Rejection
+}
+
+// Ledger is this node's own copy of the shared ledger, for reading. All
+// methods are safe for concurrent use and see what is applied, also before it
+// is on disk. Every entry's hashes are checked on read: a damaged one is an
+// error that names its index, never a value.
+type Ledger interface {
+	Head() Head
+	// Entries returns up to limit entries from leaf from on, fewer at the end.
+	Entries(from uint64, limit int) ([]Entry, error)
+	// LastBatch is the last accepted seq of origin and the SM3 of its preamble;
+	// 0 and zero when there is none.
+	LastBatch(origin peers.Region) (seq uint64, preamble sm.Digest)
+	// Directory is the replicated directory as of Head.
+	Directory() *peers.Directory
+	// WaitSize returns when Size ≥ size, or ctx's error.
+	WaitSize(ctx context.Context, size uint64) error
+	// RootAt, Inclusion and Consistency answer for any size ≤ Head().Size.
+	RootAt(size uint64) (sm.Digest, error)
+	Inclusion(index, size uint64) ([]sm.Digest, error)
+	Consistency(from, to uint64) ([]sm.Digest, error)
+}
+
+// Proposer hands a batch to the ledger. Start keeps the order of calls made
+// one after another; wait returns this node's own Apply's answer. Retrying the
+// same bytes is safe. ctx bounds the wait, not the proposal: after an error
+// the batch may still be accepted.
+type Proposer interface {
+	Start(ctx context.Context, batch []byte) (wait func() (BatchResult, error))
+}
+
+// Position of an event in the journal, from 1.
+type Position uint64
+
+// Journal is the region's private events: one append-only, hash-chained,
+// fsynced log.
+type Journal interface {
+	// Append returns when the events are durable, all or none, in this order,
+	// with the position of the last. Concurrent calls share an fsync.
+	Append(ctx context.Context, events ...Event) (Position, error)
+	// Last is the position of the last durable event.
+	Last() Position
+	// Read calls visit for the durable events from position from on, in order,
+	// up to Last as of the call, and stops at visit's first error.
+	Read(from Position, visit func(Position, Event) error) error
+	// ReadOne reads one event.
+	ReadOne(at Position) (Event, error)
+	// Wait returns when Last ≥ at, or ctx's error.
+	Wait(ctx context.Context, at Position) error
+}
+
+// Vault holds one fresh SM4 key per slot; erasing a slot erases every private
+// copy that was sealed under it. Slots are numbered from 1; numbers are handed
+// out through journal events, keys are on disk before a number is used.
+type Vault interface {
+	// Ensure makes the keys of all slots < next durable.
+	Ensure(next uint64) error
+	Key(slot uint64) (sm.ContentKey, error)
+	Erase(slot uint64) error
+}
+
+// Standing is the live record of a natural key.
+type Standing struct {
+	ID        EntryID
+	Content   sm.Digest // HMAC of the comparison content
+	At        Position  // where its row is
+	Row       int       // index in RowsTaken.Rows
+	Withdrawn uint32    // earlier withdrawn records of this key
+}
+
+// Pending is an entry that waits in the outbox.
+type Pending struct {
+	Order  uint64 // ascending; opaque
+	ID     EntryID
+	Header []byte
+	Body   []byte
+	Key    sm.ContentKey // zero in governance
+}
+
+// Page is one page of a list; Next is "" at the end.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next"`
+}
