@@ -1,0 +1,153 @@
+package peers
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+)
+
+// The governance kinds that the directory applies.
+const (
+	KindAgencyKey       = "agency-key"
+	KindAgencyKeyRetire = "agency-key-retire"
+)
+
+// MaxGovernanceBody bounds a body before it is parsed.
+const MaxGovernanceBody = 1 << 10
+
+// Codes of deterministic rejections: every node answers the same.
+const (
+	CodeNotActive        = "NOT_ACTIVE"
+	CodeOriginUnknown    = "ORIGIN_UNKNOWN"
+	CodeBodyMalformed    = "BODY_MALFORMED"
+	CodeBodyNotCanonical = "BODY_NOT_CANONICAL"
+	CodeKeyExists        = "KEY_EXISTS"
+	CodeKeyUnknown       = "KEY_UNKNOWN"
+	CodeKeyRetired       = "KEY_RETIRED"
+	CodeKeyLimit         = "KEY_LIMIT"
+)
+
+// Rejection is the refusal of a governance entry. Only the code is part of the
+// replicated outcome; the reason is for people and may be worded anew.
+type Rejection struct {
+	Code   string
+	Reason string
+}
+
+func (r *Rejection) Error() string { return r.Code + ": " + r.Reason }
+
+func reject(code, format string, args ...any) error {
+	return &Rejection{Code: code, Reason: fmt.Sprintf(format, args...)}
+}
+
+type agencyKeyBody struct {
+	USCC  string `cbor:"uscc"`
+	Name  string `cbor:"name"`
+	Key   []byte `cbor:"key"`
+	Label string `cbor:"label"`
+}
+
+type agencyKeyRetireBody struct {
+	USCC  string `cbor:"uscc"`
+	KeyID []byte `cbor:"key_id"`
+}
+
+var (
+	bodyEncoding = mustMode(cbor.CoreDetEncOptions().EncMode())
+	bodyDecoding = mustMode(cbor.DecOptions{
+		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
+		IndefLength:       cbor.IndefLengthForbidden,
+		TagsMd:            cbor.TagsForbidden,
+		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+		MaxNestedLevels:   4,
+		MaxArrayElements:  16,
+		MaxMapPairs:       16,
+	}.DecMode())
+)
+
+// mustMode panics at start-up if the constant options above contradict each other.
+func mustMode[M any](mode M, err error) M {
+	if err != nil {
+		panic(err)
+	}
+	return mode
+}
+
+// EncodeAgencyKey makes the body of an agency-key entry. The label tells an
+// agency's keys apart for people, such as the number of a smart card.
+func EncodeAgencyKey(uscc, name, label string, key *sm.AgencyPublic) ([]byte, error) {
+	b := agencyKeyBody{USCC: uscc, Name: name, Key: key.Bytes(), Label: label}
+	if err := b.check(); err != nil {
+		return nil, err
+	}
+	return bodyEncoding.Marshal(b)
+}
+
+// EncodeAgencyKeyRetire makes the body of an agency-key-retire entry.
+func EncodeAgencyKeyRetire(uscc string, id sm.KeyID) ([]byte, error) {
+	b := agencyKeyRetireBody{USCC: uscc, KeyID: id[:]}
+	if err := b.check(); err != nil {
+		return nil, err
+	}
+	return bodyEncoding.Marshal(b)
+}
+
+func (b agencyKeyBody) check() error {
+	if err := checkUSCC(b.USCC); err != nil {
+		return err
+	}
+	if err := checkText(b.Name, 1, maxName); err != nil {
+		return fmt.Errorf("name: %w", err)
+	}
+	if err := checkText(b.Label, 0, maxLabel); err != nil {
+		return fmt.Errorf("label: %w", err)
+	}
+	return nil
+}
+
+func (b agencyKeyRetireBody) check() error {
+	if len(b.KeyID) != len(sm.KeyID{}) {
+		return fmt.Errorf("key_id: not %d bytes", len(sm.KeyID{}))
+	}
+	return checkUSCC(b.USCC)
+}
+
+const (
+	maxLabel     = 64
+	usccSize     = 18
+	usccAlphabet = "0123456789ABCDEFGHJKLMNPQRTUWXY" // GB 32100, without I, O, S, V, Z
+)
+
+// checkUSCC looks at the form only. The check character is judged at the
+// origin: the fold knows no catalogue and must never change its mind.
+func checkUSCC(s string) error {
+	if len(s) != usccSize || strings.ContainsFunc(s, notInUSCC) {
+		return fmt.Errorf("uscc: not %d characters of GB 32100", usccSize)
+	}
+	return nil
+}
+
+// decodeBody parses a governance body and demands its one spelling.
+func decodeBody[T interface{ check() error }](body []byte) (T, error) {
+	var v T
+	if len(body) > MaxGovernanceBody {
+		return v, reject(CodeBodyMalformed, "longer than %d bytes", MaxGovernanceBody)
+	}
+	if err := bodyDecoding.Unmarshal(body, &v); err != nil {
+		return v, reject(CodeBodyMalformed, "not the CBOR map of this kind")
+	}
+	if err := v.check(); err != nil {
+		return v, reject(CodeBodyMalformed, "%v", err)
+	}
+	again, err := bodyEncoding.Marshal(v)
+	if err != nil || !bytes.Equal(again, body) {
+		return v, reject(CodeBodyNotCanonical, "not core deterministic CBOR")
+	}
+	return v, nil
+}
+
+func notInUSCC(r rune) bool { return !strings.ContainsRune(usccAlphabet, r) }

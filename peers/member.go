@@ -1,0 +1,109 @@
+package peers
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+)
+
+const (
+	maxName    = 240 // bytes of UTF-8
+	maxAddr    = 255
+	maxNodeNum = 999
+)
+
+// Node is one gateway process of a region: its name in Raft, the HOST:PORT at
+// which it takes QUIC connections, and its transport identity.
+type Node struct {
+	ID   string
+	Addr string
+	Key  *sm.NodePublic
+}
+
+// Member is the public side of a region. Its four keys serve one purpose each
+// and are never shared.
+type Member struct {
+	Region     Region
+	Name       string
+	Node       Node
+	Batch      *sm.BatchPublic
+	Decryption *sm.DecryptionPublic
+	Witness    *sm.WitnessPublic
+}
+
+// NodeID is the name of a region's nth node. Numbers are never used again: a
+// node that lost its state rejoins under the next one.
+func NodeID(r Region, n int) string { return string(r) + "-" + strconv.Itoa(n) }
+
+// Validate checks one member by itself. That members differ from one another
+// is a matter of the genesis.
+func (m Member) Validate() error {
+	if _, err := ParseRegion(string(m.Region)); err != nil {
+		return err
+	}
+	if err := checkText(m.Name, 1, maxName); err != nil {
+		return fmt.Errorf("member %s: name: %w", m.Region, err)
+	}
+	if err := checkNodeID(m.Region, m.Node.ID); err != nil {
+		return fmt.Errorf("member %s: %w", m.Region, err)
+	}
+	if err := checkAddr(m.Node.Addr); err != nil {
+		return fmt.Errorf("member %s: %w", m.Region, err)
+	}
+	if m.Node.Key == nil || m.Batch == nil || m.Decryption == nil || m.Witness == nil {
+		return fmt.Errorf("member %s: a key is missing", m.Region)
+	}
+	return nil
+}
+
+// points returns the four public keys as points, in the order in which they
+// are signed. Members are compared by these bytes, across purposes.
+func (m Member) points() [4][]byte {
+	return [4][]byte{m.Node.Key.Bytes(), m.Batch.Bytes(), m.Decryption.Bytes(), m.Witness.Bytes()}
+}
+
+func checkNodeID(r Region, id string) error {
+	num, ok := strings.CutPrefix(id, string(r)+"-")
+	if n, err := strconv.Atoi(num); !ok || err != nil || n < 1 || n > maxNodeNum || strconv.Itoa(n) != num {
+		return fmt.Errorf("node id: not %s-1 to %s-%d", r, r, maxNodeNum)
+	}
+	return nil
+}
+
+// checkAddr accepts the one spelling that net.JoinHostPort writes. The host is
+// not resolved: names may be known inside the government network only.
+func checkAddr(addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || host == "" || len(addr) > maxAddr || net.JoinHostPort(host, port) != addr {
+		return errors.New("node address: not HOST:PORT")
+	}
+	for i := range len(host) {
+		if host[i] <= ' ' || host[i] >= 0x7f || strings.IndexByte("/\\@?#\"'<>", host[i]) >= 0 {
+			return errors.New("node address: a character that no host name has")
+		}
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != port {
+		return errors.New("node address: port is not 1 to 65535")
+	}
+	return nil
+}
+
+func checkText(s string, lo, hi int) error {
+	switch {
+	case len(s) < lo || len(s) > hi:
+		return fmt.Errorf("not %d to %d bytes", lo, hi)
+	case !utf8.ValidString(s):
+		return errors.New("not UTF-8")
+	case strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }):
+		// Bidirectional overrides and zero-width characters as well: a name
+		// must read as it compares.
+		return errors.New("holds a character that does not print")
+	}
+	return nil
+}
