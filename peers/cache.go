@@ -95,7 +95,7 @@ func (d *Directory) readAgencyKey(s *cryptobyte.String) (AgencyKey, error) {
 	)
 	if !s.ReadBytes(&region, RegionSize) || !s.ReadBytes(&uscc, usccSize) ||
 		!s.ReadUint16LengthPrefixed(&name) || !s.ReadUint8LengthPrefixed(&label) ||
-		!s.ReadBytes(&point, pointSize) || !s.ReadUint64(&k.From) || !s.ReadUint64(&k.Until) {
+		!s.ReadBytes(&point, sm.PublicSize) || !s.ReadUint64(&k.From) || !s.ReadUint64(&k.Until) {
 		return AgencyKey{}, errCache
 	}
 	k.Region, k.USCC, k.Name, k.Label = Region(region), string(uscc), string(name), string(label)
@@ -112,5 +112,3 @@ func (d *Directory) readAgencyKey(s *cryptobyte.String) (AgencyKey, error) {
 	k.Public = public
 	return k, nil
 }
-
-const pointSize = 65 // an uncompressed SM2 point

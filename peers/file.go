@@ -79,6 +79,9 @@ func ParseGenesis(b []byte) (Genesis, error) {
 	if err := parseFile(b, MaxGenesisFile, &f); err != nil {
 		return Genesis{}, fmt.Errorf("genesis file: %w", err)
 	}
+	if f.Signatures == nil {
+		return Genesis{}, errors.New("genesis file: signatures are null") // {} is the one spelling
+	}
 	g := Genesis{Version: f.Version, K: f.K, Signatures: f.Signatures}
 	for _, m := range f.Members {
 		g.Members = append(g.Members, m.member())

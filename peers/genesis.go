@@ -192,4 +192,3 @@ func (g Genesis) checkStructure() error {
 
 // maxSignature is the longest DER encoding of two 256-bit integers.
 const maxSignature = 72
-

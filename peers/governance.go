@@ -21,14 +21,13 @@ const MaxGovernanceBody = 1 << 10
 
 // Codes of deterministic rejections: every node answers the same.
 const (
-	CodeNotActive        = "NOT_ACTIVE"
-	CodeOriginUnknown    = "ORIGIN_UNKNOWN"
-	CodeBodyMalformed    = "BODY_MALFORMED"
-	CodeBodyNotCanonical = "BODY_NOT_CANONICAL"
-	CodeKeyExists        = "KEY_EXISTS"
-	CodeKeyUnknown       = "KEY_UNKNOWN"
-	CodeKeyRetired       = "KEY_RETIRED"
-	CodeKeyLimit         = "KEY_LIMIT"
+	CodeNotActive     = "NOT_ACTIVE"
+	CodeOriginUnknown = "ORIGIN_UNKNOWN"
+	CodeBodyMalformed = "BODY_MALFORMED"
+	CodeKeyExists     = "KEY_EXISTS"
+	CodeKeyUnknown    = "KEY_UNKNOWN"
+	CodeKeyRetired    = "KEY_RETIRED"
+	CodeKeyLimit      = "KEY_LIMIT"
 )
 
 // Rejection is the refusal of a governance entry. Only the code is part of the
@@ -131,7 +130,9 @@ func checkUSCC(s string) error {
 	return nil
 }
 
-// decodeBody parses a governance body and demands its one spelling.
+// decodeBody parses a governance body and demands its one spelling. All its
+// refusals share a code, so that where the CBOR library draws the line between
+// malformed and non-canonical never shows in a replicated outcome.
 func decodeBody[T interface{ check() error }](body []byte) (T, error) {
 	var v T
 	if len(body) > MaxGovernanceBody {
@@ -145,7 +146,7 @@ func decodeBody[T interface{ check() error }](body []byte) (T, error) {
 	}
 	again, err := bodyEncoding.Marshal(v)
 	if err != nil || !bytes.Equal(again, body) {
-		return v, reject(CodeBodyNotCanonical, "not core deterministic CBOR")
+		return v, reject(CodeBodyMalformed, "not core deterministic CBOR")
 	}
 	return v, nil
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
@@ -94,16 +93,24 @@ func checkAddr(addr string) error {
 	return nil
 }
 
+// checkText bounds a text that people read. What it refuses is a fixed list and
+// not a Unicode category: those grow with each Go release, and two binaries
+// must never judge one governance entry differently.
 func checkText(s string, lo, hi int) error {
 	switch {
 	case len(s) < lo || len(s) > hi:
 		return fmt.Errorf("not %d to %d bytes", lo, hi)
 	case !utf8.ValidString(s):
 		return errors.New("not UTF-8")
-	case strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }):
-		// Bidirectional overrides and zero-width characters as well: a name
-		// must read as it compares.
-		return errors.New("holds a character that does not print")
+	case strings.ContainsFunc(s, hidden):
+		return errors.New("holds a control or an invisible character")
 	}
 	return nil
+}
+
+// hidden reports controls, zero-width characters, line separators and
+// bidirectional overrides: a name must read as it compares.
+func hidden(r rune) bool {
+	return r < 0x20 || 0x7f <= r && r <= 0x9f || 0x200b <= r && r <= 0x200f ||
+		0x2028 <= r && r <= 0x202e || 0x2060 <= r && r <= 0x206f || r == 0xfeff
 }

@@ -1,0 +1,411 @@
+package peers
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/fxamacker/cbor/v2"
+	"pgregory.net/rapid"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+)
+
+const (
+	// Of made-up agencies, with the check characters that GB 32100 gives.
+	police    = "11120000000125671D"
+	transport = "11120000000186458B"
+)
+
+func newDirectory(tb testing.TB) *Directory {
+	tb.Helper()
+	g := signedGenesis(tb)
+	d, err := NewDirectory(&g)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return d
+}
+
+func register(tb testing.TB, d *Directory, index uint64, r Region, uscc string, key *sm.AgencyPublic) *Directory {
+	tb.Helper()
+	after, err := d.With(index, r, KindAgencyKey, must(EncodeAgencyKey(uscc, "某机关", "卡一", key)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return after
+}
+
+func retire(tb testing.TB, d *Directory, index uint64, r Region, uscc string, key *sm.AgencyPublic) *Directory {
+	tb.Helper()
+	after, err := d.With(index, r, KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(uscc, key.ID())))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return after
+}
+
+func wantCode(t *testing.T, err error, code string) {
+	t.Helper()
+	var r *Rejection
+	if !errors.As(err, &r) || r.Code != code {
+		t.Errorf("got %v, want %s", err, code)
+	}
+}
+
+func TestDirectoryOfGenesis(t *testing.T) {
+	d := newDirectory(t)
+	if want := []Region{"110000", "120000", "130000", "140000"}; !slices.Equal(d.Regions(), want) {
+		t.Errorf("regions %v", d.Regions())
+	}
+	m, _ := d.Member("120000")
+	if n, r, ok := d.NodeByID("120000-1"); !ok || r != "120000" || !n.Key.Equal(m.Node.Key) {
+		t.Error("node of Tianjin not found")
+	}
+	if _, _, ok := d.NodeByID("120000-2"); ok {
+		t.Error("found a node that nobody founded")
+	}
+	if k, ok := d.BatchKey("120000", m.Batch.ID()); !ok || !k.Equal(m.Batch) {
+		t.Error("batch key of Tianjin not found")
+	}
+	if _, ok := d.BatchKey("110000", m.Batch.ID()); ok {
+		t.Error("Tianjin's batch key passes as Beijing's")
+	}
+	if _, ok := d.BatchKey("120000", m.Witness.ID()); ok {
+		t.Error("a witness key passes as a batch key")
+	}
+	if k, ok := d.Decryption("120000"); !ok || !k.Equal(m.Decryption) {
+		t.Error("decryption key of Tianjin not found")
+	}
+	if _, ok := d.Decryption("150000"); ok {
+		t.Error("decryption key of a stranger")
+	}
+	if d.Quorum() != 3 {
+		t.Errorf("quorum %d", d.Quorum())
+	}
+}
+
+func TestNewDirectoryDemandsEverySignature(t *testing.T) {
+	g := signedGenesis(t)
+	delete(g.Signatures, "130000")
+	if _, err := NewDirectory(&g); !errors.Is(err, ErrUnsigned) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A key is good between its two entries and stays so for what was signed then.
+func TestAgencyKeyLife(t *testing.T) {
+	founded, key := newDirectory(t), agencyKey("police 1")
+	registered := register(t, founded, 10, "120000", police, key)
+	retired := retire(t, registered, 20, "120000", police, key)
+
+	for _, at := range []struct {
+		d     *Directory
+		index uint64
+		good  bool
+	}{
+		{founded, 15, false},
+		{registered, 9, false}, {registered, 10, false}, {registered, 11, true}, {registered, math.MaxUint64, true},
+		{retired, 11, true}, {retired, 19, true}, {retired, 20, false}, {retired, 21, false},
+	} {
+		if k, ok := at.d.AgencyKeyAt("120000", police, key.ID(), at.index); ok != at.good {
+			t.Errorf("next %d, at %d: %v", at.d.Next(), at.index, ok)
+		} else if ok && (!k.Public.Equal(key) || k.Name != "某机关" || k.Label != "卡一") {
+			t.Errorf("another key: %+v", k)
+		}
+	}
+	if _, ok := registered.AgencyKeyAt("110000", police, key.ID(), 15); ok {
+		t.Error("Tianjin's registration counts for Beijing")
+	}
+	if _, ok := registered.AgencyKeyAt("120000", transport, key.ID(), 15); ok {
+		t.Error("the police's key counts for the transport commission")
+	}
+	if got := retired.AgencyKeys("120000"); len(got) != 1 || got[0].Until != 20 {
+		t.Errorf("listed %+v", got)
+	}
+}
+
+func TestDirectoryRejects(t *testing.T) {
+	founded, key, other := newDirectory(t), agencyKey("police 1"), agencyKey("police 2")
+	d := register(t, founded, 10, "120000", police, key)
+	retired := retire(t, d, 20, "120000", police, key)
+	tianjin, _ := d.Member("120000")
+	add := must(EncodeAgencyKey(police, "某机关", "", key))
+
+	for name, c := range map[string]struct {
+		d      *Directory
+		origin Region
+		kind   string
+		body   []byte
+		code   string
+	}{
+		"member-add":          {d, "120000", "member-add", nil, CodeNotActive},
+		"policy":              {d, "120000", "policy", nil, CodeNotActive},
+		"activate":            {d, "120000", "activate", nil, CodeNotActive},
+		"unknown kind":        {d, "120000", "agency-key ", add, CodeNotActive},
+		"a stranger":          {d, "150000", KindAgencyKey, add, CodeOriginUnknown},
+		"the key again":       {d, "120000", KindAgencyKey, add, CodeKeyExists},
+		"for another agency":  {d, "120000", KindAgencyKey, must(EncodeAgencyKey(transport, "某委", "", key)), CodeKeyExists},
+		"a retired key again": {retired, "120000", KindAgencyKey, add, CodeKeyExists},
+		"a member's key": {d, "110000", KindAgencyKey, must(EncodeAgencyKey(police, "某机关", "",
+			must(sm.ParsePublic[sm.Agency](tianjin.Batch.Bytes())))), CodeKeyExists},
+		"retire by a neighbour":   {d, "110000", KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(police, key.ID())), CodeKeyUnknown},
+		"retire another agency's": {d, "120000", KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(transport, key.ID())), CodeKeyUnknown},
+		"retire an unknown key":   {d, "120000", KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(police, other.ID())), CodeKeyUnknown},
+		"retire twice":            {retired, "120000", KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(police, key.ID())), CodeKeyRetired},
+		"no body":                 {d, "120000", KindAgencyKey, nil, CodeBodyMalformed},
+		"the other kind's body":   {d, "120000", KindAgencyKeyRetire, add, CodeBodyMalformed},
+		"trailing bytes":          {d, "120000", KindAgencyKey, append(slices.Clone(add), 0), CodeBodyMalformed},
+		"oversize":                {d, "120000", KindAgencyKey, make([]byte, MaxGovernanceBody+1), CodeBodyMalformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := must(c.d.MarshalBinary())
+			after, err := c.d.With(30, c.origin, c.kind, c.body)
+			wantCode(t, err, c.code)
+			if after != nil {
+				t.Error("a directory came with the rejection")
+			}
+			if !bytes.Equal(before, must(c.d.MarshalBinary())) {
+				t.Error("the rejection left a trace")
+			}
+		})
+	}
+	if _, err := d.With(10, "120000", KindAgencyKey, add); !errors.Is(err, ErrOrder) {
+		t.Errorf("out of order: %v", err)
+	}
+	// A neighbour cannot keep a region from registering by being first.
+	register(t, register(t, founded, 1, "110000", police, other), 2, "120000", police, other)
+}
+
+// Bodies that a lenient decoder reads alike are refused.
+func TestGovernanceBodyHasOneSpelling(t *testing.T) {
+	d, key := newDirectory(t), agencyKey("police 1")
+	fields := func() map[string]any {
+		return map[string]any{"uscc": police, "name": "某机关", "key": key.Bytes(), "label": "卡一"}
+	}
+	canonical := must(cbor.CoreDetEncOptions().EncMode())
+	if got := must(canonical.Marshal(fields())); !bytes.Equal(got, must(EncodeAgencyKey(police, "某机关", "卡一", key))) {
+		t.Fatalf("the encoder is not canonical: %x", got)
+	}
+	with := func(k string, v any) []byte {
+		f := fields()
+		f[k] = v
+		return must(canonical.Marshal(f))
+	}
+	without := func(k string) []byte {
+		f := fields()
+		delete(f, k)
+		return must(canonical.Marshal(f))
+	}
+	one := must(EncodeAgencyKey(police, "某机关", "卡一", key))
+	indefinite := append(append([]byte{0xbf}, one[1:]...), 0xff)
+	longLength := append([]byte{0xb8, 0x04}, one[1:]...)
+	repeated := append([]byte{0xa5}, append(slices.Clone(one[1:]), one[1:1+4+2+65]...)...)
+	for name, body := range map[string][]byte{
+		"length-first order": must(must(cbor.EncOptions{Sort: cbor.SortNone}.EncMode()).Marshal(struct {
+			USCC  string `cbor:"uscc"`
+			Name  string `cbor:"name"`
+			Key   []byte `cbor:"key"`
+			Label string `cbor:"label"`
+		}{police, "某机关", key.Bytes(), "卡一"})),
+		"indefinite length": indefinite,
+		"long length":       longLength,
+		"repeated key":      repeated,
+		"tagged":            append([]byte{0xd9, 0xd9, 0xf7}, one...),
+		"unknown field":     with("until", 7),
+		"another capital":   bytes.Replace(one, []byte("uscc"), []byte("USCC"), 1),
+		"no label":          without("label"),
+		"no key":            without("key"),
+		"null name":         with("name", nil),
+		"name as bytes":     with("name", []byte("某机关")),
+		"empty name":        with("name", ""),
+		"control character": with("name", "某机关\n"),
+		"short uscc":        with("uscc", police[1:]),
+		"uscc with an O":    with("uscc", "O"+police[1:]),
+		"full-width uscc":   with("uscc", "１１１２００"),
+		"long label":        with("label", string(make([]byte, 65))),
+		"off the curve":     with("key", append([]byte{4}, make([]byte, 64)...)),
+		"compressed key":    with("key", append([]byte{2}, key.Bytes()[1:33]...)),
+		"key as text":       with("key", "key"),
+	} {
+		_, err := d.With(1, "120000", KindAgencyKey, body)
+		t.Run(name, func(t *testing.T) { wantCode(t, err, CodeBodyMalformed) })
+	}
+}
+
+func TestGovernanceVectors(t *testing.T) {
+	key := agencyKey("vector")
+	golden(t, "agency-key.hex", hexLine(must(EncodeAgencyKey(police, "天津市公安交通管理局", "卡一", key))))
+	golden(t, "agency-key-retire.hex", hexLine(must(EncodeAgencyKeyRetire(police, key.ID()))))
+}
+
+func TestKeyLimit(t *testing.T) {
+	d := newDirectory(t)
+	full := *d
+	full.counts = map[Region]int{"120000": maxAgencyKeys}
+	body := must(EncodeAgencyKey(police, "某机关", "", agencyKey("one too many")))
+	_, err := full.With(1, "120000", KindAgencyKey, body)
+	wantCode(t, err, CodeKeyLimit)
+	if _, err := full.With(1, "110000", KindAgencyKey, body); err != nil {
+		t.Errorf("Tianjin's keys count against Beijing: %v", err)
+	}
+}
+
+// Any history of entries folds to what a plain list says, no earlier directory
+// changes, and the stored form reads back as the same directory.
+func TestDirectoryFold(t *testing.T) {
+	g := signedGenesis(t)
+	founded := must(NewDirectory(&g))
+	keys := []*sm.AgencyPublic{agencyKey("a"), agencyKey("b"), agencyKey("c")}
+	regions := founded.Regions()
+	type name struct {
+		r Region
+		k int
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		d, index := founded, uint64(0)
+		model := map[name]AgencyKey{}
+		for range rapid.IntRange(0, 30).Draw(t, "entries") {
+			index += rapid.Uint64Range(1, 3).Draw(t, "gap")
+			n := name{rapid.SampledFrom(regions).Draw(t, "region"), rapid.IntRange(0, 2).Draw(t, "key")}
+			uscc := rapid.SampledFrom([]string{police, transport}).Draw(t, "uscc")
+			before := must(d.MarshalBinary())
+			known, ok := model[n]
+			var (
+				after *Directory
+				err   error
+				code  string
+			)
+			if rapid.Bool().Draw(t, "retire") {
+				after, err = d.With(index, n.r, KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(uscc, keys[n.k].ID())))
+				switch {
+				case !ok || known.USCC != uscc:
+					code = CodeKeyUnknown
+				case known.Until != 0:
+					code = CodeKeyRetired
+				default:
+					known.Until = index
+					model[n] = known
+				}
+			} else {
+				after, err = d.With(index, n.r, KindAgencyKey, must(EncodeAgencyKey(uscc, "某机关", "", keys[n.k])))
+				if ok {
+					code = CodeKeyExists
+				} else {
+					model[n] = AgencyKey{USCC: uscc, From: index}
+				}
+			}
+			var rejection *Rejection
+			if errors.As(err, &rejection) != (code != "") || rejection != nil && rejection.Code != code {
+				t.Fatalf("got %v, want %q", err, code)
+			}
+			if !bytes.Equal(before, must(d.MarshalBinary())) {
+				t.Fatal("an earlier directory changed")
+			}
+			if err == nil {
+				d = after
+			}
+		}
+		stored := must(d.MarshalBinary())
+		restored, err := UnmarshalDirectory(&g, stored)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(must(restored.MarshalBinary()), stored) {
+			t.Fatal("stored and restored differ")
+		}
+		listed := 0
+		for _, r := range regions {
+			listed += len(restored.AgencyKeys(r))
+		}
+		if listed != len(model) {
+			t.Fatalf("%d keys listed, want %d", listed, len(model))
+		}
+		at := rapid.Uint64Range(0, index+2).Draw(t, "at")
+		for n, want := range model {
+			good := want.From < at && (want.Until == 0 || at < want.Until)
+			for _, d := range []*Directory{d, restored} {
+				if _, ok := d.AgencyKeyAt(n.r, want.USCC, keys[n.k].ID(), at); ok != good {
+					t.Fatalf("%v at %d: %v, entries %+v", n, at, ok, want)
+				}
+			}
+		}
+	})
+}
+
+func TestUnmarshalDirectoryFindsRot(t *testing.T) {
+	g := signedGenesis(t)
+	d := register(t, must(NewDirectory(&g)), 3, "120000", police, agencyKey("police 1"))
+	stored := must(d.MarshalBinary())
+	for i := range stored {
+		rotten := slices.Clone(stored)
+		rotten[i] ^= 0x10
+		if _, err := UnmarshalDirectory(&g, rotten); err == nil {
+			t.Fatalf("byte %d flipped: accepted", i)
+		}
+	}
+	for n := range stored {
+		if _, err := UnmarshalDirectory(&g, stored[:n]); err == nil {
+			t.Fatalf("%d bytes: accepted", n)
+		}
+	}
+	founders := fourFounders(t)[:1]
+	alone := must(must(Join(members(founders))).Sign("110000", founders[0].batch))
+	if _, err := UnmarshalDirectory(&alone, stored); err == nil {
+		t.Error("accepted on another ledger")
+	}
+}
+
+// No body breaks the fold, and what it accepts has one spelling.
+func FuzzWith(f *testing.F) {
+	founded := newDirectory(f)
+	key := agencyKey("police 1")
+	d := register(f, founded, 1, "120000", police, key)
+	f.Add(KindAgencyKey, must(EncodeAgencyKey(transport, "某委", "卡一", agencyKey("other"))))
+	f.Add(KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(police, key.ID())))
+	f.Add("policy", []byte{0xa0})
+	f.Fuzz(func(t *testing.T, kind string, body []byte) {
+		after, err := d.With(2, "120000", kind, body)
+		var rejection *Rejection
+		switch {
+		case err == nil && kind == KindAgencyKey:
+			keys := after.AgencyKeys("120000")
+			k := keys[slices.IndexFunc(keys, func(k AgencyKey) bool { return k.From == 2 })]
+			if again := must(EncodeAgencyKey(k.USCC, k.Name, k.Label, k.Public)); !bytes.Equal(again, body) {
+				t.Fatalf("accepted %x, would write %x", body, again)
+			}
+		case err == nil:
+			if _, ok := after.AgencyKeyAt("120000", police, key.ID(), 3); ok {
+				t.Fatal("retired, and in force")
+			}
+		case !errors.As(err, &rejection):
+			t.Fatalf("not a deterministic rejection: %v", err)
+		}
+	})
+}
+
+// The digest is made right, so that the fuzzer reaches the parser behind it.
+func FuzzUnmarshalDirectory(f *testing.F) {
+	g := signedGenesis(f)
+	d := register(f, must(NewDirectory(&g)), 3, "120000", police, agencyKey("police 1"))
+	stored := must(d.MarshalBinary())
+	f.Add(stored[:len(stored)-sm.DigestSize])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		sum := sm.Sum(b)
+		b = append(slices.Clip(b), sum[:]...)
+		d, err := UnmarshalDirectory(&g, b)
+		if err == nil && !bytes.Equal(must(d.MarshalBinary()), b) {
+			t.Fatal("a second spelling was accepted")
+		}
+	})
+}
+
+func BenchmarkRegister(b *testing.B) {
+	d := newDirectory(b)
+	body := must(EncodeAgencyKey(police, "某机关", "卡一", agencyKey("police 1")))
+	for b.Loop() {
+		must(d.With(1, "120000", KindAgencyKey, body))
+	}
+}
