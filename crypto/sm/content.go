@@ -58,11 +58,17 @@ func (k *ContentKey) aead() cipher.AEAD {
 // nonce must never be used twice under one key. It returns nil only if the
 // plaintext is beyond what GCM allows (64 GiB).
 func (k ContentKey) Seal(nonce [12]byte, plaintext, aad []byte) []byte {
+	return k.AppendSeal(make([]byte, 0, len(plaintext)+ContentOverhead), nonce, plaintext, aad)
+}
+
+// AppendSeal is Seal into the room behind dst. The plaintext may already lie
+// there, to be encrypted in place.
+func (k ContentKey) AppendSeal(dst []byte, nonce [12]byte, plaintext, aad []byte) []byte {
 	aead := k.aead()
 	if aead == nil || uint64(len(plaintext)) > 1<<36-32 {
 		return nil
 	}
-	return aead.Seal(make([]byte, 0, len(plaintext)+ContentOverhead), nonce[:], plaintext, aad)
+	return aead.Seal(dst, nonce[:], plaintext, aad)
 }
 
 // Open decrypts what Seal made. The only error is ErrDecrypt.

@@ -30,6 +30,13 @@ const (
 	LabelCommitment Label = "xinqiao/v1/commitment"
 	// LabelEntryID: the derivation of entry ids (a MAC).
 	LabelEntryID Label = "xinqiao/v1/entry-id"
+	// LabelBody: additional data of a sealed body.
+	LabelBody Label = "xinqiao/v1/body"
+	// LabelWrap: additional data of a wrapped content key, and the context
+	// from which the wrapping key is derived.
+	LabelWrap Label = "xinqiao/v1/wrap"
+	// LabelWraps: the digest of a batch's wraps.
+	LabelWraps Label = "xinqiao/v1/wraps"
 )
 
 // Message returns the bytes that a signature with this label covers: the
