@@ -16,6 +16,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -206,6 +207,33 @@ func TestNoTestSleeps(t *testing.T) {
 	}
 }
 
+// A reader who follows a link must arrive, and a page that no index names is
+// not found.
+func TestDocumentationHangsTogether(t *testing.T) {
+	linked := make(map[string]bool)
+	for _, page := range tree(t, ".md") {
+		raw, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range relativeLink.FindAllStringSubmatch(string(raw), -1) {
+			target := path.Join(path.Dir(page), m[1])
+			linked[target] = true
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s, which is not there", page, m[1])
+			}
+		}
+	}
+	for _, page := range tree(t, ".md") {
+		if strings.HasPrefix(page, "docs/") && page != "docs/README.md" && !linked[page] {
+			t.Errorf("no page links to %s; add it to the README.md of its folder", page)
+		}
+	}
+}
+
+// relativeLink finds the path of a Markdown link to a file of this tree.
+var relativeLink = regexp.MustCompile(`\]\(([^):#]+)(?:#[^)]*)?\)`)
+
 // The helpers below decide everything above, so they are tested too.
 func TestPatterns(t *testing.T) {
 	for _, c := range []struct {
@@ -253,26 +281,18 @@ func parseTree(t *testing.T, mode parser.Mode) []goFile {
 	t.Helper()
 	var files []goFile
 	fset := token.NewFileSet()
-	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && name != "." && (d.Name() == "testdata" || strings.ContainsAny(d.Name()[:1], "._")):
-			return filepath.SkipDir
-		case d.IsDir() || path.Ext(name) != ".go":
-			return nil
-		}
+	for _, name := range tree(t, ".go") {
 		source, err := os.ReadFile(name)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
 		syntax, err := parser.ParseFile(fset, name, source, mode)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
 		f := goFile{
-			name:   filepath.ToSlash(name),
-			dir:    path.Dir(filepath.ToSlash(name)),
+			name:   name,
+			dir:    path.Dir(name),
 			test:   strings.HasSuffix(name, "_test.go"),
 			lines:  strings.Count(string(source), "\n"),
 			syntax: syntax,
@@ -281,7 +301,7 @@ func parseTree(t *testing.T, mode parser.Mode) []goFile {
 		for _, spec := range syntax.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {
-				return err
+				t.Fatal(err)
 			}
 			if dir, ok := strings.CutPrefix(imported, module+"/"); ok {
 				f.ours = append(f.ours, dir)
@@ -290,12 +310,32 @@ func parseTree(t *testing.T, mode parser.Mode) []goFile {
 			}
 		}
 		files = append(files, f)
+	}
+	return files
+}
+
+func markdown(t *testing.T) []string { return tree(t, ".md") }
+
+// tree returns the slash-separated names of the files with the extension,
+// leaving out what the go command leaves out too.
+func tree(t *testing.T, ext string) []string {
+	t.Helper()
+	var names []string
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && name != "." && (d.Name() == "testdata" || strings.ContainsAny(d.Name()[:1], "._")):
+			return filepath.SkipDir
+		case !d.IsDir() && path.Ext(name) == ext:
+			names = append(names, filepath.ToSlash(name))
+		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return files
+	return names
 }
 
 func allowed(t *testing.T, dir string) []string {
