@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // directives returns the lines of a unit's section as key and values; a key
@@ -71,5 +73,80 @@ func TestUnitIsLittleExposed(t *testing.T) {
 		"--threshold=15", "systemd/creditgw.service").CombinedOutput()
 	if err != nil {
 		t.Errorf("exposed more than 1.5: %v\n%s", err, out)
+	}
+}
+
+func readYAML(t *testing.T, file string, into any) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(raw, into); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
+func TestComposeRunsFourRegions(t *testing.T) {
+	var compose struct {
+		Services map[string]struct {
+			DependsOn map[string]struct{ Condition string } `yaml:"depends_on"`
+			Ports     []string
+			Volumes   []string
+			ReadOnly  bool `yaml:"read_only"`
+		}
+	}
+	readYAML(t, "compose/compose.yaml", &compose)
+	script, err := os.ReadFile("compose/found.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	founding, ok := compose.Services["founding"]
+	if !ok {
+		t.Fatal("nobody founds the ledger")
+	}
+	delete(compose.Services, "founding")
+	if len(compose.Services) != 4 {
+		t.Fatalf("%d regions, want 4", len(compose.Services))
+	}
+	taken := make(map[string]string)
+	for name, node := range compose.Services {
+		if node.DependsOn["founding"].Condition != "service_completed_successfully" {
+			t.Errorf("%s starts before the ledger is founded", name)
+		}
+		if !node.ReadOnly {
+			t.Errorf("%s may write outside its volume", name)
+		}
+		for _, used := range append(slices.Clone(node.Ports), node.Volumes...) {
+			if other, ok := taken[used]; ok {
+				t.Errorf("%s and %s share %s", name, other, used)
+			}
+			taken[used] = name
+		}
+		founded := slices.ContainsFunc(founding.Volumes, func(v string) bool {
+			return strings.HasPrefix(v, name+":/data/")
+		})
+		if !founded || !strings.Contains(string(script), name) {
+			t.Errorf("%s is not among the founders", name)
+		}
+	}
+}
+
+// An API without TLS must not be reachable from elsewhere as delivered.
+func TestSampleConfigStaysOnLoopback(t *testing.T) {
+	var config struct {
+		Dir  string
+		HTTP struct {
+			Listen string
+			Cert   string `yaml:"cert_file"`
+		}
+	}
+	readYAML(t, "config/creditgw.yaml", &config)
+	if config.HTTP.Cert == "" && !strings.HasPrefix(config.HTTP.Listen, "127.0.0.1:") {
+		t.Errorf("the API listens on %s without a certificate", config.HTTP.Listen)
+	}
+	if state := directives(t, "systemd/creditgw.service", "Service")["StateDirectory"]; len(state) != 1 ||
+		config.Dir != "/var/lib/"+state[0] {
+		t.Errorf("dir is %s, the unit may write to %q", config.Dir, state)
 	}
 }
