@@ -314,8 +314,6 @@ func parseTree(t *testing.T, mode parser.Mode) []goFile {
 	return files
 }
 
-func markdown(t *testing.T) []string { return tree(t, ".md") }
-
 // tree returns the slash-separated names of the files with the extension,
 // leaving out what the go command leaves out too.
 func tree(t *testing.T, ext string) []string {
