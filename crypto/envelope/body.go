@@ -36,6 +36,7 @@ var (
 	ErrTooLarge   = errors.New("envelope: record and author block exceed the body limit")
 
 	errEmpty = errors.New("envelope: a record is not empty")
+	errSeal  = errors.New("envelope: SM4-GCM refused to seal")
 	errSalt  = errors.New("envelope: a salt is 64 lower-case hexadecimal digits")
 )
 
@@ -98,6 +99,9 @@ func Seal(rand io.Reader, ledger sm.Digest, record, author []byte) (Sealed, erro
 		return Sealed{}, fmt.Errorf("envelope: %w", err)
 	}
 	ciphertext := key.AppendSeal(plain[:1], [12]byte{}, plain[1:], bodyAAD(ledger))
+	if ciphertext == nil {
+		return Sealed{}, errSeal
+	}
 	return Sealed{
 		Ciphertext: ciphertext,
 		Digest:     sm.Sum(ciphertext),

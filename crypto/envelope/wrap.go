@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"crypto/cipher"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -57,6 +58,7 @@ func Wrap(rand io.Reader, ledger sm.Digest, origin string, seq uint64, items []I
 		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(region)) })
 		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(ct) })
 	}
+	var entry [entrySize]byte
 	for i, item := range items {
 		var mask uint32
 		for j, region := range regions {
@@ -68,7 +70,7 @@ func Wrap(rand io.Reader, ledger sm.Digest, origin string, seq uint64, items []I
 		b.AddUint32(mask)
 		for j := range regions {
 			if mask&(1<<j) != 0 {
-				b.AddBytes(wrappers[j].wrap(i, item.EntryID, item.Key))
+				b.AddBytes(wrappers[j].wrap(entry[:0], i, item.EntryID, item.Key))
 			}
 		}
 	}
@@ -106,8 +108,8 @@ func recipients(items []Item) (regions []string, size int, err error) {
 
 // wrapper wraps and unwraps the content keys of one batch for one region.
 type wrapper struct {
-	key sm.ContentKey // K(r)
-	aad []byte        // label, ledger, room for the entry id, region
+	aead cipher.AEAD // SM4-GCM under K(r)
+	aad  []byte      // label, ledger, room for the entry id, region
 }
 
 // draw makes a fresh secret and returns it encrypted to the region.
@@ -124,20 +126,21 @@ func (w *wrapper) draw(rand io.Reader, ledger sm.Digest, origin string, seq uint
 	if err != nil {
 		return nil, fmt.Errorf("envelope: %w", err)
 	}
-	w.derive(secret[:], ledger, origin, seq, region)
-	return ct, nil
+	return ct, w.derive(secret[:], ledger, origin, seq, region)
 }
 
-func (w *wrapper) derive(secret []byte, ledger sm.Digest, origin string, seq uint64, region string) {
+func (w *wrapper) derive(secret []byte, ledger sm.Digest, origin string, seq uint64, region string) error {
 	context := make([]byte, 0, 1+len(origin)+8+len(region))
 	context = append(context, byte(len(origin)))
 	context = append(context, origin...)
 	context = binary.BigEndian.AppendUint64(context, seq)
 	context = append(context, region...)
-	w.key = sm.DeriveContentKey(secret, sm.Message(sm.LabelWrap, ledger, context))
 
 	tail := make([]byte, sm.DigestSize, sm.DigestSize+len(region))
 	w.aad = sm.Message(sm.LabelWrap, ledger, append(tail, region...))
+	var err error
+	w.aead, err = sm.DeriveContentKey(secret, sm.Message(sm.LabelWrap, ledger, context)).AEAD()
+	return err
 }
 
 // bind puts the entry id in its place in the additional data.
@@ -146,8 +149,10 @@ func (w *wrapper) bind(entryID sm.Digest) []byte {
 	return w.aad
 }
 
-func (w *wrapper) wrap(index int, entryID sm.Digest, key sm.ContentKey) []byte {
-	return w.key.Seal(wrapNonce(index), key[:], w.bind(entryID))
+// wrap appends W(index, r) to dst.
+func (w *wrapper) wrap(dst []byte, index int, entryID sm.Digest, key sm.ContentKey) []byte {
+	nonce := wrapNonce(index)
+	return w.aead.Seal(dst, nonce[:], key[:], w.bind(entryID))
 }
 
 // wrapNonce is the item's index, big-endian: an index occurs once under K(r).
@@ -179,7 +184,9 @@ func (w Wraps) Unlock(key *sm.DecryptionKey, ledger sm.Digest, origin string, se
 		return nil, fmt.Errorf("envelope: %w", sm.ErrDecrypt)
 	}
 	u := &Unlocked{wraps: w, region: j}
-	u.wrapper.derive(secret, ledger, origin, seq, region)
+	if err := u.wrapper.derive(secret, ledger, origin, seq, region); err != nil {
+		return nil, fmt.Errorf("envelope: %w", err)
+	}
 	return u, nil
 }
 
@@ -195,9 +202,10 @@ func (u *Unlocked) Key(index int, entryID sm.Digest) (sm.ContentKey, error) {
 	}
 	before := bits.OnesCount32(it.mask & (1<<u.region - 1))
 	offset := it.offset + itemHead + before*entrySize
-	key, err := u.wrapper.key.Open(wrapNonce(index), w.raw[offset:offset+entrySize], u.wrapper.bind(entryID))
-	if err != nil {
-		return sm.ContentKey{}, fmt.Errorf("envelope: %w", err)
+	nonce := wrapNonce(index)
+	var key sm.ContentKey
+	if _, err := u.wrapper.aead.Open(key[:0], nonce[:], w.raw[offset:offset+entrySize], u.wrapper.bind(entryID)); err != nil {
+		return sm.ContentKey{}, fmt.Errorf("envelope: %w", sm.ErrDecrypt)
 	}
-	return sm.ContentKey(key), nil
+	return key, nil
 }

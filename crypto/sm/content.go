@@ -40,23 +40,20 @@ func DeriveContentKey(secret, context []byte) ContentKey {
 	return ContentKey(sm3.Kdf(z, ContentKeySize))
 }
 
-// aead never fails for a key of 16 bytes; if the library ever says otherwise,
-// nil is returned and the callers refuse.
-func (k *ContentKey) aead() cipher.AEAD {
+// AEAD returns SM4-GCM under the key, set up once for many short messages. The
+// caller never uses a nonce twice.
+func (k ContentKey) AEAD() (cipher.AEAD, error) {
 	block, err := sm4.NewCipher(k[:])
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("sm: %w", err)
 	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil
-	}
-	return aead
+	return cipher.NewGCM(block)
 }
 
 // Seal encrypts plaintext under SM4-GCM and returns ciphertext and tag. A
-// nonce must never be used twice under one key. It returns nil only if the
-// plaintext is beyond what GCM allows (64 GiB).
+// nonce must never be used twice under one key. It returns nil, never a
+// plaintext, if the library refuses, which it does for no key of this size and
+// no plaintext below 64 GiB.
 func (k ContentKey) Seal(nonce [12]byte, plaintext, aad []byte) []byte {
 	return k.AppendSeal(make([]byte, 0, len(plaintext)+ContentOverhead), nonce, plaintext, aad)
 }
@@ -64,8 +61,8 @@ func (k ContentKey) Seal(nonce [12]byte, plaintext, aad []byte) []byte {
 // AppendSeal is Seal into the room behind dst. The plaintext may already lie
 // there, to be encrypted in place.
 func (k ContentKey) AppendSeal(dst []byte, nonce [12]byte, plaintext, aad []byte) []byte {
-	aead := k.aead()
-	if aead == nil || uint64(len(plaintext)) > 1<<36-32 {
+	aead, err := k.AEAD()
+	if err != nil || uint64(len(plaintext)) > 1<<36-32 {
 		return nil
 	}
 	return aead.Seal(dst, nonce[:], plaintext, aad)
@@ -73,8 +70,8 @@ func (k ContentKey) AppendSeal(dst []byte, nonce [12]byte, plaintext, aad []byte
 
 // Open decrypts what Seal made. The only error is ErrDecrypt.
 func (k ContentKey) Open(nonce [12]byte, ct, aad []byte) ([]byte, error) {
-	aead := k.aead()
-	if aead == nil || len(ct) < ContentOverhead {
+	aead, err := k.AEAD()
+	if err != nil || len(ct) < ContentOverhead {
 		return nil, ErrDecrypt
 	}
 	plaintext, err := aead.Open(make([]byte, 0, len(ct)-ContentOverhead), nonce[:], ct, aad)

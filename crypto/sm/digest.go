@@ -19,9 +19,28 @@ type Digest [DigestSize]byte
 
 var errDigest = errors.New("sm: a digest is 64 lower-case hexadecimal digits")
 
-// hashes keeps SM3 states between calls: a sum is taken several times for each
-// record, and the state is the only thing that such a sum would allocate.
-var hashes = sync.Pool{New: func() any { return sm3.New() }}
+// state is an SM3 state with room for its result, so that neither escapes to
+// the heap anew for each of the several sums of every record.
+type state struct {
+	hash.Hash
+	out [DigestSize]byte
+}
+
+var states = sync.Pool{New: func() any { return &state{Hash: sm3.New()} }}
+
+func newState() *state {
+	s := states.Get().(*state)
+	s.Reset()
+	return s
+}
+
+// finish returns the digest and gives the state back.
+func (s *state) finish() Digest {
+	s.Sum(s.out[:0])
+	d := Digest(s.out)
+	states.Put(s)
+	return d
+}
 
 // Sum returns the SM3 digest of the concatenation of parts. It puts nothing
 // between them; a caller whose parts vary in length prefixes the lengths.
@@ -29,15 +48,11 @@ func Sum(parts ...[]byte) Digest {
 	if len(parts) == 1 {
 		return sm3.Sum(parts[0])
 	}
-	h := hashes.Get().(hash.Hash)
-	h.Reset()
+	s := newState()
 	for _, p := range parts {
-		h.Write(p)
+		s.Write(p)
 	}
-	var d Digest
-	h.Sum(d[:0])
-	hashes.Put(h)
-	return d
+	return s.finish()
 }
 
 // NewHash returns a running SM3 hash, for input that does not fit in memory.

@@ -3,7 +3,6 @@ package sm
 import (
 	cryptorand "crypto/rand"
 	"fmt"
-	"hash"
 	"io"
 	"log/slog"
 
@@ -129,19 +128,11 @@ func newPublic[R Role](p point) (*Public[R], error) {
 // digest returns e = SM3(Z_A, Message(label, ledger, msg)) without building
 // the message.
 func (p *Public[R]) digest(label Label, ledger Digest, msg []byte) Digest {
-	h := hashes.Get().(hash.Hash)
-	h.Reset()
-	h.Write(p.za[:])
-	var head [1 + 255 + DigestSize]byte
-	b := append(head[:0], byte(len(label)))
-	b = append(b, label...)
-	b = append(b, ledger[:]...)
-	h.Write(b)
-	h.Write(msg)
-	var e Digest
-	h.Sum(e[:0])
-	hashes.Put(h)
-	return e
+	s := newState()
+	s.Write(p.za[:])
+	s.Write(Message(label, ledger, nil))
+	s.Write(msg)
+	return s.finish()
 }
 
 // Verify checks a signature made by Sign. The only error for a bad signature
