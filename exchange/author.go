@@ -15,8 +15,9 @@ const (
 )
 
 // Author is the author block inside the sealed body: docs/formats/author.md.
-// For a file the region vouches by its batch signature and names the file and
-// the row; an agency that holds a key signs each record itself, and recipients
+// For a file the region vouches by its batch signature and names file and row
+// (neither in statements, which are its own word);
+// an agency that holds a key signs each record itself, and recipients
 // verify that before they act on it.
 type Author struct {
 	Kind   AuthorKind `cbor:"1,keyasint"`
@@ -41,7 +42,7 @@ func ParseAuthor(raw []byte) (Author, error) {
 	if err := decodeCanonical(raw, maxAuthor, &a); err != nil {
 		return a, err
 	}
-	region := a.Kind == AuthorRegion && a.File != nil && a.Row > 0 && a.Key == nil && a.Signature == nil
+	region := a.Kind == AuthorRegion && (a.File != nil) == (a.Row > 0) && a.Key == nil && a.Signature == nil
 	agency := a.Kind == AuthorAgency && a.File == nil && a.Row == 0 && a.FileSignature == nil &&
 		a.Key != nil && len(a.Signature) > 0
 	if !region && !agency || a.Agency == "" {

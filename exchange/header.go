@@ -52,7 +52,7 @@ type Header struct {
 	Kind       string
 	ID         EntryID
 	Origin     peers.Region
-	Recipients []peers.Region // ascending, without Origin; empty in governance
+	Recipients []peers.Region // ascending, without Origin; empty in governance and in home records
 	IssuedAt   int64          // Unix seconds, the origin's claim
 	Ref        *Ref           // follow-ups only
 	Commitment *sm.Digest     // nil in governance
@@ -155,7 +155,7 @@ func (h *Header) checkShape() error {
 	switch {
 	case !sealed && h.Class != ClassGovernance:
 		return Malformed("header class %d", h.Class)
-	case sealed != (h.Commitment != nil), sealed != (len(h.Recipients) > 0):
+	case sealed != (h.Commitment != nil), !sealed && len(h.Recipients) > 0:
 		return Malformed("header: commitment and recipients do not fit class %d", h.Class)
 	case (h.Class == ClassFollowUp) != (h.Ref != nil):
 		return Malformed("header: ref does not fit class %d", h.Class)

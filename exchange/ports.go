@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
@@ -102,13 +103,32 @@ type Journal interface {
 	Wait(ctx context.Context, at Position) error
 }
 
+// Purpose separates what is sealed under one slot's key: docs/formats/vault.md.
+type Purpose uint8
+
+const (
+	PurposeRow      Purpose = 0 // Row.Private
+	PurposeKey      Purpose = 1 // EntryAuthored.Key
+	PurposeRecord   Purpose = 2 // the casebook's copy of an opened record
+	PurposeReminder Purpose = 3 // a feed item; counter: its place among the record's items
+)
+
+// ErrErased is a slot's answer after Erase. It is an ErrNotFound.
+var ErrErased = fmt.Errorf("erased: %w", ErrNotFound)
+
 // Vault holds one fresh SM4 key per slot; erasing a slot erases every private
 // copy that was sealed under it. Slots are numbered from 1; numbers are handed
-// out through journal events, keys are on disk before a number is used.
+// out through journal events, keys are on disk before a number is used. All
+// methods are safe for concurrent use.
 type Vault interface {
 	// Ensure makes the keys of all slots < next durable.
 	Ensure(next uint64) error
-	Key(slot uint64) (sm.ContentKey, error)
+	// Seal encrypts a private copy under the slot's key. One slot, purpose and
+	// counter seal one plaintext only.
+	Seal(slot uint64, purpose Purpose, counter uint64, plaintext []byte) ([]byte, error)
+	// Open decrypts what Seal made, or says ErrErased.
+	Open(slot uint64, purpose Purpose, counter uint64, sealed []byte) ([]byte, error)
+	// Erase returns when the slot's key is overwritten on disk.
 	Erase(slot uint64) error
 }
 

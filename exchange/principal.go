@@ -24,11 +24,11 @@ const (
 var Roles = []Role{RoleAgencyEntry, RoleAgencyReview, RoleWindow, RoleDecider, RoleTreasury, RolePlatform,
 	RoleApp, RoleOperator, RoleAuditor, RoleSysadmin, RoleSecadmin, RoleAuditAdmin}
 
-// Scope bounds an agency's token. Empty lists permit nothing of their kind.
+// Scope bounds an agency's token.
 type Scope struct {
 	Units       []string `json:"units,omitempty"`       // USCC the token submits for; the first is the submitter
-	Authorities []string `json:"authorities,omitempty"` // permitted 处罚机关
-	Sources     []string `json:"sources,omitempty"`     // permitted 数据来源单位
+	Authorities []string `json:"authorities,omitempty"` // permitted 处罚机关; empty: the region's register
+	Sources     []string `json:"sources,omitempty"`     // permitted 数据来源单位, besides the units
 }
 
 // Principal is who calls: the answer to a token.

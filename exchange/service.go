@@ -1,0 +1,59 @@
+package exchange
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/schemas"
+)
+
+// Config joins a Service to its node. Everything is required.
+type Config struct {
+	Region   peers.Region
+	Clock    Clock
+	Rand     io.Reader
+	Sealer   Sealer
+	Ticket   *sm.BatchKey // signs acceptance tickets
+	Journal  Journal
+	Vault    Vault
+	Slots    *Slots
+	Casebook Casebook
+	Ledger   Ledger
+	Commits  *Commits
+	Spool    string // folder for files while they are read; a file there has no name
+	// Catalogue holds the kinds and policy packs in force.
+	Catalogue *schemas.Catalogue
+	Logger    *slog.Logger
+}
+
+// Service is the one write door of a node. Each method answers only when what
+// it promises is durable; all are safe for concurrent use.
+type Service struct {
+	Config
+	keys reservations
+}
+
+// NewService makes the write door.
+func NewService(cfg Config) *Service {
+	return &Service{Config: cfg, keys: reservations{casebook: cfg.Casebook}}
+}
+
+// append writes events and returns when the casebook knows them, so that the
+// caller reads its own writes.
+func (s *Service) append(ctx context.Context, events ...Event) error {
+	at, err := s.Journal.Append(ctx, events...)
+	if err != nil {
+		return err
+	}
+	return s.Casebook.WaitFor(ctx, at)
+}
+
+func (s *Service) require(p Principal, roles ...Role) error {
+	if p.Is(roles...) {
+		return nil
+	}
+	return Fail(KindForbidden, "ROLE", "此令牌的角色不能这样做", "this token's role may not do this")
+}
