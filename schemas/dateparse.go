@@ -1,0 +1,71 @@
+package schemas
+
+import (
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// writtenDate is a date in any of the forms met in files, with or without a
+// time of day behind it.
+var writtenDate = regexp.MustCompile(`^(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[T\s]*\d{1,2}\s*[:时].*)?$`)
+
+// Spreadsheet serials of 1990-01-01 and 2100-01-01 in the 1900 date system;
+// smaller and larger numbers are not dates of ours.
+const (
+	serialFirst = 32874
+	serialEnd   = 73051
+	serial1904  = 1462 // days between the two date systems
+)
+
+// parseDate reads a date and names the normalisation that it took, which is
+// none for the national form 2006/01/02. Years of two digits are refused, and
+// so are dates before 1990.
+func parseDate(s string, date1904 bool) (Date, NormalisationCode, bool) {
+	var year, month, day string
+	code := DateText
+	switch {
+	case len(s) > 64:
+		return "", "", false
+	case len(s) == 8 && digits(s) == 8, len(s) == 14 && digits(s) == 14:
+		year, month, day = s[:4], s[4:6], s[6:8]
+	case len(s) >= 5 && digits(s[:5]) == 5 && (len(s) == 5 || s[5] == '.'):
+		return parseSerial(s, date1904)
+	default:
+		m := writtenDate.FindStringSubmatch(s)
+		if m == nil {
+			return "", "", false
+		}
+		year, month, day = m[1], m[2], m[3]
+		if len(s) == 10 && s[4] == '/' && s[7] == '/' {
+			code = ""
+		}
+	}
+	y, _ := strconv.Atoi(year)
+	m, _ := strconv.Atoi(month)
+	d, _ := strconv.Atoi(day)
+	if y < 1990 {
+		return "", "", false
+	}
+	date := newDate(y, m, d)
+	return date, code, date != ""
+}
+
+// parseSerial reads the day number with which spreadsheets store dates.
+func parseSerial(s string, date1904 bool) (Date, NormalisationCode, bool) {
+	if len(s) > 5 && digits(s[6:]) != len(s)-6 {
+		return "", "", false
+	}
+	n, err := strconv.Atoi(s[:5])
+	if err != nil {
+		return "", "", false
+	}
+	if date1904 {
+		n += serial1904
+	}
+	if n < serialFirst || n >= serialEnd {
+		return "", "", false
+	}
+	t := time.Date(1899, time.December, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n)
+	return Date(t.Format(time.DateOnly)), SerialDate, true
+}
