@@ -1,0 +1,248 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+)
+
+// Config joins a drain to its node.
+type Config struct {
+	Cutter   Cutter
+	Clock    exchange.Clock
+	Journal  exchange.Journal
+	Casebook exchange.Casebook
+	Ledger   exchange.Ledger
+	Proposer exchange.Proposer
+	// CaughtUp returns when this node has applied all that was committed when
+	// it was asked, so that LastBatch is not of the past.
+	CaughtUp func(context.Context) error
+	Logger   *slog.Logger
+}
+
+// Drain carries the outbox to the ledger, in order, exactly once.
+type Drain struct {
+	cfg    Config
+	forked atomic.Bool
+}
+
+// window is how many full batches may be in flight. A batch that is not full
+// waits for the one before it: under load batches fill by themselves, and an
+// idle notice leaves at once.
+const window = 4
+
+// full is the number of entries from which a batch is worth a place of its own
+// in flight.
+const full = 64
+
+// pause between sessions after a fault that only time can mend.
+const pause = 500 * time.Millisecond
+
+// ErrFork says that this region's next seq is taken by a batch that this node
+// did not cut: someone else holds the region's batch key, or the journal is
+// not the newest one. Draining stops for good; accepting goes on.
+var ErrFork = errors.New("outbox: another batch of this region has our seq")
+
+// errRestart begins a new session from what ledger and casebook say.
+var errRestart = errors.New("outbox: start again")
+
+// New makes a drain; Run works it.
+func New(cfg Config) *Drain { return &Drain{cfg: cfg} }
+
+// Forked reports whether draining has stopped with ErrFork.
+func (d *Drain) Forked() bool { return d.forked.Load() }
+
+// Run drains until ctx ends or the region's seq is found forked.
+func (d *Drain) Run(ctx context.Context) error {
+	for {
+		err := d.session(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, ErrFork):
+			d.forked.Store(true)
+			d.cfg.Logger.Error("outbox stopped", "reason", err)
+			return err
+		case errors.Is(err, errRestart):
+		default:
+			d.cfg.Logger.Warn("outbox session ended", "reason", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause):
+			}
+		}
+	}
+}
+
+// flight is a batch on its way.
+type flight struct {
+	cut  exchange.BatchCut
+	wait func() (exchange.BatchResult, error)
+}
+
+// session drains from what ledger and casebook say now until something
+// unexpected is answered.
+func (d *Drain) session(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := d.cfg.CaughtUp(ctx); err != nil {
+		return err
+	}
+	if err := d.cfg.Casebook.WaitFor(ctx, d.cfg.Journal.Last()); err != nil {
+		return err
+	}
+	s := &session{Drain: d}
+	s.seq, s.previous = d.cfg.Ledger.LastBatch(d.cfg.Cutter.Region)
+	if err := s.resend(ctx); err != nil {
+		return err
+	}
+	for {
+		seen := d.cfg.Casebook.Position()
+		if err := s.fill(ctx); err != nil {
+			return err
+		}
+		if len(s.flights) > 0 {
+			if err := s.land(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := d.cfg.Casebook.WaitFor(ctx, seen+1); err != nil {
+			return err
+		}
+	}
+}
+
+type session struct {
+	*Drain
+	seq      uint64    // of the last batch sent
+	previous sm.Digest // its preamble's digest
+	after    uint64    // order of the last entry cut
+	flights  []flight
+}
+
+// resend proposes again, byte for byte, what was cut and is not committed.
+func (s *session) resend(ctx context.Context) error {
+	cuts, err := s.cfg.Casebook.Cuts()
+	if err != nil {
+		return err
+	}
+	for _, cut := range cuts {
+		p, err := exchange.ParsePreamble(cut.Preamble)
+		if err != nil {
+			return fmt.Errorf("cut in the journal: %w", err)
+		}
+		if p.Seq <= s.seq {
+			continue // committed; the follower will say so
+		}
+		entries := make([]exchange.Pending, len(cut.Items))
+		for i, id := range cut.Items {
+			if entries[i], err = s.cfg.Casebook.Authored(id); err != nil {
+				return fmt.Errorf("entry %s of cut %d: %w", id, p.Seq, err)
+			}
+		}
+		if err := s.send(ctx, batchOf(cut, p, entries), cut); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func batchOf(cut exchange.BatchCut, p exchange.Preamble, entries []exchange.Pending) exchange.Batch {
+	b := exchange.Batch{RawPreamble: cut.Preamble, Preamble: p, Signature: cut.Signature, Wraps: cut.Wraps}
+	for _, e := range entries {
+		b.Items = append(b.Items, exchange.Item{Header: e.Header, Body: e.Body})
+	}
+	return b
+}
+
+// fill cuts and sends while there is something to send and room in flight.
+func (s *session) fill(ctx context.Context) error {
+	for len(s.flights) < window {
+		pending, err := s.cfg.Casebook.Pending(s.after, exchange.MaxBatchItems)
+		if err != nil || len(pending) == 0 {
+			return err
+		}
+		n := Fit(pending)
+		if n == len(pending) && n < full && len(s.flights) > 0 {
+			return nil // it may still grow
+		}
+		if err := s.cut(ctx, pending[:n]); err != nil {
+			return err
+		}
+		s.after = pending[n-1].Order
+	}
+	return nil
+}
+
+func (s *session) cut(ctx context.Context, entries []exchange.Pending) error {
+	b, err := s.cfg.Cutter.Cut(entries, s.seq+1, s.previous, s.cfg.Ledger.Directory())
+	if err != nil {
+		return err
+	}
+	cut := exchange.BatchCut{Preamble: b.RawPreamble, Signature: b.Signature, Wraps: b.Wraps}
+	for _, e := range entries {
+		cut.Items = append(cut.Items, e.ID)
+	}
+	if _, err := s.cfg.Journal.Append(ctx, exchange.Event{At: s.cfg.Clock(), Cut: &cut}); err != nil {
+		return err
+	}
+	return s.send(ctx, b, cut)
+}
+
+func (s *session) send(ctx context.Context, b exchange.Batch, cut exchange.BatchCut) error {
+	raw, err := b.Marshal()
+	if err != nil {
+		return err
+	}
+	s.seq, s.previous = b.Preamble.Seq, sm.Sum(b.RawPreamble)
+	s.flights = append(s.flights, flight{cut: cut, wait: s.cfg.Proposer.Start(ctx, raw)})
+	return nil
+}
+
+// land takes the answer on the oldest batch in flight.
+func (s *session) land(ctx context.Context) error {
+	f := s.flights[0]
+	s.flights = s.flights[1:]
+	result, err := f.wait()
+	if err != nil {
+		return err
+	}
+	r := result.Rejection
+	if r == nil {
+		return nil
+	}
+	s.cfg.Logger.Warn("batch refused", "seq", result.Seq, "code", r.Code, "item", r.Item)
+	switch r.Code {
+	case exchange.CodeBatchFork:
+		return ErrFork
+	case exchange.CodeSeqGap:
+		if r.Expected == result.Seq {
+			return ErrFork // the seq is free, but what stands before it is not ours
+		}
+		return errRestart // an earlier batch was refused or overtaken
+	}
+	p, err := exchange.ParsePreamble(f.cut.Preamble)
+	if err != nil {
+		return err
+	}
+	refused := exchange.BatchRefused{Seq: p.Seq, Code: r.Code}
+	if r.Item >= 0 && r.Item < len(f.cut.Items) {
+		refused.Item = f.cut.Items[r.Item]
+	} else if len(f.cut.Items) == 1 {
+		refused.Item = f.cut.Items[0]
+	}
+	if _, err := s.cfg.Journal.Append(ctx, exchange.Event{At: s.cfg.Clock(), Refused: &refused}); err != nil {
+		return err
+	}
+	if refused.Item.IsZero() {
+		return fmt.Errorf("batch %d refused as a whole: %s", p.Seq, r.Code)
+	}
+	return errRestart
+}
