@@ -2,16 +2,19 @@ package ledger
 
 import "github.com/xinqiao/creditgw/crypto/sm"
 
-var (
-	leafPrefix = []byte{0}
-	nodePrefix = []byte{1}
-)
+var leafPrefix = []byte{0}
 
 // LeafHash returns the hash of an entry as a leaf of the tree.
 func LeafHash(entry []byte) sm.Digest { return sm.Sum(leafPrefix, entry) }
 
 // NodeHash returns the hash of an inner node.
-func NodeHash(left, right sm.Digest) sm.Digest { return sm.Sum(nodePrefix, left[:], right[:]) }
+func NodeHash(left, right sm.Digest) sm.Digest {
+	var b [1 + 2*sm.DigestSize]byte
+	b[0] = 1
+	copy(b[1:], left[:])
+	copy(b[1+sm.DigestSize:], right[:])
+	return sm.Sum(b[:])
+}
 
 // EmptyRoot returns the root of the tree without leaves.
 func EmptyRoot() sm.Digest { return sm.Sum() }
@@ -28,6 +31,6 @@ func (sm3) HashChildren(left, right []byte) []byte { return hashChildren(left, r
 func (sm3) Size() int { return sm.DigestSize }
 
 func hashChildren(left, right []byte) []byte {
-	d := sm.Sum(nodePrefix, left, right)
+	d := NodeHash(sm.Digest(left), sm.Digest(right))
 	return d[:]
 }
