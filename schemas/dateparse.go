@@ -69,3 +69,10 @@ func parseSerial(s string, date1904 bool) (Date, NormalisationCode, bool) {
 	t := time.Date(1899, time.December, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n)
 	return Date(t.Format(time.DateOnly)), SerialDate, true
 }
+
+// ParseDate reads a date in any of the forms that files have, other than a
+// spreadsheet's serial of the 1904 system.
+func ParseDate(s string) (Date, bool) {
+	date, _, ok := parseDate(s, false)
+	return date, ok
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 )
 
 // Key is the natural key of a penalty: at most one live record has it. For a
@@ -65,19 +66,14 @@ var comparedFields = []string{
 }
 
 // RowContent returns the bytes by which a bad row that is sent again is known
-// to be the same: its cells by column, whatever line it now stands on.
+// to be the same: its fields, whatever line they now stand on. Columns that
+// are not collected don't count.
 func RowContent(row Row) []byte {
-	cells := slices.Clone(row.Cells)
-	slices.SortStableFunc(cells, func(a, b Cell) int {
-		return slices.Compare([]string{a.Field, a.Column}, []string{b.Field, b.Column})
-	})
+	cells := slices.DeleteFunc(slices.Clone(row.Cells), func(c Cell) bool { return c.Field == "" })
+	slices.SortStableFunc(cells, func(a, b Cell) int { return strings.Compare(a.Field, b.Field) })
 	var out []byte
 	for _, c := range cells {
-		name := c.Field
-		if name == "" {
-			name = c.Column
-		}
-		for _, part := range []string{name, c.Value} {
+		for _, part := range []string{c.Field, c.Value} {
 			out = binary.BigEndian.AppendUint32(out, uint32(len(part)))
 			out = append(out, part...)
 		}

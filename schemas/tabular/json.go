@@ -1,0 +1,279 @@
+package tabular
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/xinqiao/creditgw/schemas"
+)
+
+// jsonSource reads {"schema":…,"records":[…]} or a bare array, one record at
+// a time. A record is an object of texts and numbers by field name, or
+// {"record":…,"author":…} around one.
+type jsonSource struct {
+	dict    *schemas.Dictionary
+	limits  Limits
+	budget  recordReader
+	decoder *json.Decoder
+	schema  string
+	object  bool // the array is the member of an object
+	ended   bool
+	count   int
+	told    []schemas.Finding
+	unknown map[string]bool
+}
+
+func openJSON(in *bufio.Reader, dict *schemas.Dictionary, limits Limits) (rowSource, error) {
+	if head, _ := in.Peek(3); bytes.Equal(head, []byte("\xef\xbb\xbf")) {
+		if _, err := in.Discard(3); err != nil {
+			return nil, err
+		}
+	}
+	s := &jsonSource{dict: dict, limits: limits, budget: recordReader{src: in}, unknown: make(map[string]bool)}
+	s.decoder = json.NewDecoder(&s.budget)
+	s.decoder.UseNumber()
+	s.refill()
+	first, err := s.decoder.Token()
+	if err != nil {
+		return nil, s.fault(err)
+	}
+	if first == json.Delim('[') {
+		return s, nil
+	}
+	s.object = true
+	return s, s.seekRecords()
+}
+
+func (s *jsonSource) findings() []schemas.Finding { return s.told }
+func (s *jsonSource) close() error                { return nil }
+
+// refill allows for the next record and for what the decoder reads ahead of
+// it, which is at most as much again.
+func (s *jsonSource) refill() { s.budget.left = 2*s.limits.Record + sniffed }
+
+// seekRecords reads the members of the outer object up to its records.
+func (s *jsonSource) seekRecords() error {
+	for {
+		s.refill()
+		key, err := s.decoder.Token()
+		if err != nil {
+			return s.fault(err)
+		}
+		switch key {
+		case json.Delim('}'):
+			return errHeader()
+		case "records":
+			open, err := s.decoder.Token()
+			if err != nil {
+				return s.fault(err)
+			}
+			if open != json.Delim('[') {
+				return errMalformed(0, "records 应为数组", "records is not an array")
+			}
+			return nil
+		}
+		if err := s.member(key); err != nil {
+			return err
+		}
+	}
+}
+
+// member reads one other member of the outer object.
+func (s *jsonSource) member(key json.Token) error {
+	var value json.RawMessage
+	if err := s.decoder.Decode(&value); err != nil {
+		return s.fault(err)
+	}
+	if key == "schema" && len(value) <= 128 {
+		// Anything but a text names no kind and is ignored like other members.
+		_ = json.Unmarshal(value, &s.schema)
+	}
+	return nil
+}
+
+func (s *jsonSource) next() (schemas.Row, error) {
+	if s.ended {
+		return schemas.Row{}, io.EOF
+	}
+	s.refill()
+	if !s.decoder.More() {
+		s.ended = true
+		return schemas.Row{}, s.finish()
+	}
+	var raw json.RawMessage
+	if err := s.decoder.Decode(&raw); err != nil {
+		return schemas.Row{}, s.fault(err)
+	}
+	s.count++
+	if len(raw) > s.limits.Record {
+		return schemas.Row{}, errRecord(s.count)
+	}
+	if !utf8.Valid(raw) {
+		return schemas.Row{}, errCharset(s.count)
+	}
+	return s.row(raw)
+}
+
+// finish reads what stands behind the records and returns io.EOF if the file
+// ends as it should.
+func (s *jsonSource) finish() error {
+	if _, err := s.decoder.Token(); err != nil {
+		return s.fault(err)
+	}
+	for s.object {
+		s.refill()
+		key, err := s.decoder.Token()
+		if err != nil {
+			return s.fault(err)
+		}
+		if key == json.Delim('}') {
+			break
+		}
+		if key == "records" {
+			return errMalformed(0, "records 出现两次", "records occurs twice")
+		}
+		if err := s.member(key); err != nil {
+			return err
+		}
+	}
+	s.refill()
+	if _, err := s.decoder.Token(); !errors.Is(err, io.EOF) {
+		return errMalformed(0, "JSON 结束后还有内容", "there is more behind the end of the JSON")
+	}
+	return io.EOF
+}
+
+// row makes a row of one element.
+func (s *jsonSource) row(raw []byte) (schemas.Row, error) {
+	members, err := readObject(raw)
+	if err != nil {
+		return schemas.Row{}, s.badRecord()
+	}
+	row := schemas.Row{}
+	if record, author, ok := authored(members); ok {
+		row.Author = author
+		if members, err = readObject(record); err != nil {
+			return schemas.Row{}, s.badRecord()
+		}
+	}
+	if len(members) > s.limits.Columns {
+		e := errColumns(s.limits.Columns)
+		e.Line = s.count
+		return schemas.Row{}, e
+	}
+	for i, m := range members {
+		cell := schemas.Cell{Column: m.name, Index: i}
+		switch value := m.value; {
+		case string(value) == "null":
+			continue
+		case value[0] == '"':
+			if err := json.Unmarshal(value, &cell.Value); err != nil {
+				return schemas.Row{}, s.badRecord()
+			}
+		case value[0] == '{', value[0] == '[':
+			return schemas.Row{}, s.badRecord()
+		default:
+			cell.Value = string(value)
+			cell.Number = value[0] == '-' || (value[0] >= '0' && value[0] <= '9')
+		}
+		c, known := s.dict.Column(m.name)
+		switch {
+		case c.Field != nil:
+			cell.Field, cell.Yuan, cell.IfDate = c.Field.Code, c.Yuan, c.IfDate
+		case !known:
+			s.tellUnknown(m.name)
+		}
+		if cell.Value != "" && !c.Ordinal {
+			row.Cells = append(row.Cells, cell)
+		}
+	}
+	return row, nil
+}
+
+func (s *jsonSource) tellUnknown(name string) {
+	const most = 100
+	if s.unknown[name] || len(s.unknown) >= most || len(name) > 256 {
+		return
+	}
+	s.unknown[name] = true
+	f := schemas.NewFinding(schemas.UnknownColumn, schemas.Row{})
+	f.Column = name
+	s.told = append(s.told, f)
+}
+
+func (s *jsonSource) badRecord() error {
+	return errMalformed(s.count,
+		fmt.Sprintf("第 %d 条记录不是由文本和数字组成的对象", s.count),
+		fmt.Sprintf("record %d is not an object of texts and numbers", s.count))
+}
+
+// fault tells faults of the file from those of its source.
+func (s *jsonSource) fault(err error) error {
+	var syntax *json.SyntaxError
+	var own *Error
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.Is(err, errBudget):
+		return errRecord(s.count + 1)
+	case errors.As(err, &syntax), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errMalformed(s.count+1, "JSON 格式有误或不完整", "the JSON is malformed or incomplete")
+	}
+	return err
+}
+
+// member is one name and value of an object.
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+var errObject = errors.New("tabular: not an object with distinct names")
+
+// readObject reads an object in its order and refuses a name given twice.
+func readObject(raw []byte) ([]member, error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	if open, err := decoder.Token(); err != nil || open != json.Delim('{') {
+		return nil, errObject
+	}
+	var members []member
+	seen := make(map[string]bool)
+	for decoder.More() {
+		key, err := decoder.Token()
+		if err != nil {
+			return nil, errObject
+		}
+		name, ok := key.(string)
+		if !ok || seen[name] || strings.ContainsRune(name, utf8.RuneError) {
+			return nil, errObject
+		}
+		seen[name] = true
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return nil, errObject
+		}
+		members = append(members, member{name, value})
+	}
+	return members, nil
+}
+
+// authored takes apart {"record":…,"author":…}.
+func authored(members []member) (record, author []byte, ok bool) {
+	for _, m := range members {
+		switch m.name {
+		case "record":
+			record = m.value
+		case "author":
+			author = m.value
+		default:
+			return nil, nil, false
+		}
+	}
+	return record, author, record != nil
+}
