@@ -89,7 +89,7 @@ func quicConfig() *quic.Config {
 
 // A Handler serves one stream that an authenticated peer opened. The stream is
 // closed, in both directions, when it returns. A Handler sets the deadlines.
-type Handler func(peer string, c net.Conn)
+type Handler = func(peer string, c net.Conn)
 
 // An Endpoint is one node's end of all its connections. It implements
 // raft.Transport, raft.WithPreVote and raft.WithClose.

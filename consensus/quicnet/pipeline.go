@@ -86,6 +86,8 @@ func (p *pipeline) receive() {
 				return
 			}
 			if f.err != nil {
+				// A sender may be waiting for room that nobody makes any more.
+				p.Close()
 				return
 			}
 		case <-p.closed:

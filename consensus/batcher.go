@@ -1,0 +1,224 @@
+package consensus
+
+import (
+	"errors"
+	"sync"
+)
+
+// maxQueued bounds what a peer may have waiting at the leader, in bytes. Its
+// own node's items are in its memory anyway.
+const maxQueued = 4 << 20
+
+var errNotLeading = errors.New("consensus: this node does not lead")
+
+// A source is one node's queue at the leader.
+type source struct {
+	items []proposed
+	bytes int
+	limit int    // 0: none
+	lost  func() // tells the node to send everything again
+	gone  bool   // items were lost: nothing may follow them on this queue
+}
+
+// A batcher makes Raft entries of what is waiting: no timer, an entry is cut
+// when there is a free place under way, and takes what has come until then. So
+// entries are small when little is going on and full under load.
+//
+// It takes from the sources in turn, item by item: a region that floods the
+// leader gets its share and waits for the rest.
+type batcher struct {
+	// apply gives an entry to Raft; wait returns when it has been applied
+	// here. Entries are given in order, so it is not called concurrently.
+	apply func(data []byte) (wait func() error)
+	fault func(error)
+	slots chan struct{} // one per entry under way
+	done  <-chan struct{}
+
+	mu      sync.Mutex
+	space   *sync.Cond    // signalled when a queue has shrunk
+	office  chan struct{} // closed while leading
+	leading bool
+	sources []*source
+	turn    int
+	waiting int // items in all queues
+	wake    chan struct{}
+}
+
+func newBatcher(inFlight int, apply func([]byte) func() error, fault func(error), done <-chan struct{}) *batcher {
+	b := &batcher{
+		apply: apply, fault: fault, done: done,
+		slots: make(chan struct{}, inFlight), wake: make(chan struct{}, 1), office: make(chan struct{}),
+	}
+	b.space = sync.NewCond(&b.mu)
+	return b
+}
+
+// source enters a queue of at most limit bytes, 0 for any number. lost is called
+// when items of it were lost; it must not call back. The queue is dead then.
+func (b *batcher) source(limit int, lost func()) *source {
+	s := &source{limit: limit, lost: lost}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sources = append(b.sources, s)
+	return s
+}
+
+// leave takes a queue out. What is in it will be sent again to whoever leads.
+func (b *batcher) leave(s *source) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, other := range b.sources {
+		if other == s {
+			b.sources = append(b.sources[:i], b.sources[i+1:]...)
+			b.waiting -= len(s.items)
+			s.items, s.bytes, s.gone = nil, 0, true
+			return
+		}
+	}
+}
+
+// push queues items and blocks while the source has too much waiting.
+func (b *batcher) push(s *source, items ...proposed) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for s.limit > 0 && s.bytes > s.limit && b.leading && !s.gone {
+		b.space.Wait()
+	}
+	if !b.leading || s.gone {
+		return errNotLeading
+	}
+	for _, p := range items {
+		s.items = append(s.items, p)
+		s.bytes += len(p.item)
+	}
+	b.waiting += len(items)
+	b.poke()
+	return nil
+}
+
+func (b *batcher) poke() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// lead opens or closes the batcher. Closing it loses what is waiting.
+func (b *batcher) lead(leading bool) {
+	b.mu.Lock()
+	if leading == b.leading {
+		b.mu.Unlock()
+		return
+	}
+	b.leading = leading
+	if leading {
+		close(b.office)
+	} else {
+		b.office = make(chan struct{})
+	}
+	b.mu.Unlock()
+	if !leading {
+		b.lose()
+	}
+}
+
+// inOffice returns a channel that is closed once the batcher is open.
+func (b *batcher) inOffice() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.office
+}
+
+func (b *batcher) isLeading() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.leading
+}
+
+// lose drops all that is waiting, for instance after an entry was lost: what
+// was proposed behind the lost items must not overtake them.
+func (b *batcher) lose() {
+	b.mu.Lock()
+	lost := b.sources
+	b.sources, b.waiting = nil, 0
+	for _, s := range lost {
+		s.items, s.bytes, s.gone = nil, 0, true
+	}
+	b.space.Broadcast()
+	b.mu.Unlock()
+	for _, s := range lost {
+		s.lost()
+	}
+}
+
+// run cuts entries until the node shuts down.
+func (b *batcher) run() {
+	for {
+		select {
+		case b.slots <- struct{}{}:
+		case <-b.done:
+			return
+		}
+		items := b.next()
+		if items == nil {
+			return
+		}
+		data, err := marshalPayload(items)
+		if err != nil {
+			b.fault(err)
+			return
+		}
+		wait := b.apply(data)
+		go func() { // ends with Raft's answer, which Raft forgets when it shuts down
+			if wait() != nil {
+				b.lose()
+			}
+			<-b.slots
+		}()
+	}
+}
+
+// next waits for items and cuts the next entry. It returns nil at the end.
+func (b *batcher) next() []proposed {
+	for {
+		b.mu.Lock()
+		items := b.cut()
+		b.mu.Unlock()
+		if len(items) > 0 {
+			return items
+		}
+		select {
+		case <-b.wake:
+		case <-b.done:
+			return nil
+		}
+	}
+}
+
+func (b *batcher) cut() []proposed {
+	if b.waiting == 0 {
+		return nil
+	}
+	items := make([]proposed, 0, min(b.waiting, maxEntryItems))
+	size := 0
+	for b.waiting > 0 && len(items) < maxEntryItems {
+		b.turn %= len(b.sources)
+		s := b.sources[b.turn]
+		if len(s.items) == 0 {
+			b.turn++
+			continue
+		}
+		p := s.items[0]
+		if size += len(p.item); size > maxEntryBytes && len(items) > 0 {
+			break
+		}
+		b.turn++
+		items = append(items, p)
+		s.items[0] = proposed{}
+		s.items = s.items[1:]
+		s.bytes -= len(p.item)
+		b.waiting--
+	}
+	b.space.Broadcast()
+	return items
+}

@@ -1,0 +1,272 @@
+package consensus_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"go.uber.org/goleak"
+
+	"github.com/xinqiao/creditgw/consensus"
+	"github.com/xinqiao/creditgw/consensus/quicnet"
+	"github.com/xinqiao/creditgw/crypto/sm"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var regions = []string{"beijing", "tianjin", "hebei", "shanxi"}
+
+var testLedger = sm.Sum([]byte("a ledger for tests"))
+
+// A cluster is four nodes in one process, over real QUIC sockets on loopback
+// and real files.
+type cluster struct {
+	t       testing.TB
+	servers raft.Configuration
+	peers   map[string]quicnet.Peer
+	keys    map[string]*sm.NodeKey
+	members map[string]*member
+
+	snapshots consensus.Snapshots
+}
+
+type member struct {
+	c       *cluster
+	id, dir string
+	machine *machine
+	node    *consensus.Node
+	net     *quicnet.Endpoint
+	cut     *atomic.Bool // packets are dropped both ways
+	fatal   chan error
+}
+
+func newCluster(t testing.TB, snapshots consensus.Snapshots) *cluster {
+	c := &cluster{t: t, peers: map[string]quicnet.Peer{}, keys: map[string]*sm.NodeKey{}, members: map[string]*member{}, snapshots: snapshots}
+	dir := t.TempDir()
+	for _, id := range regions {
+		key, err := sm.Generate[sm.Node](rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn := listen(t, "127.0.0.1:0")
+		addr := conn.LocalAddr().String()
+		conn.Close() // taken again when the node starts
+		c.keys[id] = key
+		c.peers[id] = quicnet.Peer{ID: id, Address: addr, Key: key.Public(), Voter: true}
+		c.servers.Servers = append(c.servers.Servers, raft.Server{ID: raft.ServerID(id), Address: raft.ServerAddress(addr)})
+		c.members[id] = &member{c: c, id: id, dir: filepath.Join(dir, id), machine: newMachine(), cut: new(atomic.Bool)}
+	}
+	t.Cleanup(c.stop)
+	return c
+}
+
+func startCluster(t testing.TB) *cluster {
+	c := newCluster(t, consensus.Snapshots{})
+	for _, id := range regions {
+		c.members[id].start()
+	}
+	return c
+}
+
+func (c *cluster) stop() {
+	var all sync.WaitGroup
+	for _, m := range c.members {
+		all.Go(m.stop)
+	}
+	all.Wait()
+}
+
+// listen takes a port; the one of a node that has just ended may still be
+// closing.
+func listen(t testing.TB, addr string) net.PacketConn {
+	var conn net.PacketConn
+	eventually(t, "the port is free", func() bool {
+		var err error
+		conn, err = net.ListenPacket("udp", addr)
+		return err == nil
+	})
+	return conn
+}
+
+// cuttable drops packets while its link is cut. It hides the UDP socket's
+// extras, so it is used only where a test cuts.
+type cuttable struct {
+	net.PacketConn
+	cut *atomic.Bool
+}
+
+func (c *cuttable) ReadFrom(p []byte) (int, net.Addr, error) {
+	for {
+		n, addr, err := c.PacketConn.ReadFrom(p)
+		if err != nil || !c.cut.Load() {
+			return n, addr, err
+		}
+	}
+}
+
+func (c *cuttable) WriteTo(p []byte, addr net.Addr) (int, error) {
+	if c.cut.Load() {
+		return len(p), nil
+	}
+	return c.PacketConn.WriteTo(p, addr)
+}
+
+func (m *member) open() error {
+	logger := slog.New(slog.DiscardHandler)
+	if os.Getenv("CONSENSUS_TEST_LOG") != "" {
+		logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", m.id)
+	}
+	c := m.c
+	var conn net.PacketConn = listen(c.t, c.peers[m.id].Address)
+	if _, bench := c.t.(*testing.B); !bench {
+		conn = &cuttable{PacketConn: conn, cut: m.cut}
+	}
+	var err error
+	m.net, err = quicnet.Listen(quicnet.Config{
+		ID: m.id, Address: c.peers[m.id].Address, Key: c.keys[m.id], Ledger: testLedger, Conn: conn,
+		Directory:    func(id string) (quicnet.Peer, bool) { p, ok := c.peers[id]; return p, ok },
+		CheckPayload: consensus.CheckPayload,
+		CheckConfiguration: func(got raft.Configuration) error {
+			return consensus.CheckConfiguration(c.servers, got)
+		},
+		Logger: logger,
+	})
+	if err != nil {
+		return err
+	}
+	m.fatal = make(chan error, 1)
+	m.node, err = consensus.Open(consensus.Config{
+		ID: m.id, Dir: m.dir, Servers: c.servers, Network: m.net, StateMachine: m.machine,
+		Ledger: testLedger, Key: c.keys[m.id],
+		NodeKey:   func(id string) *sm.NodePublic { return c.peers[id].Key },
+		Timers:    consensus.Timers{Heartbeat: 300 * time.Millisecond},
+		Snapshots: c.snapshots,
+		Logger:    logger,
+		Fatal:     func(err error) { m.fatal <- err },
+	})
+	if err != nil {
+		m.net.Close()
+		m.node = nil
+	}
+	return err
+}
+
+func (m *member) start() {
+	m.c.t.Helper()
+	if err := m.open(); err != nil {
+		m.c.t.Fatalf("%s: %v", m.id, err)
+	}
+}
+
+func (m *member) stop() {
+	if m.node == nil {
+		return
+	}
+	if err := m.node.Shutdown(); err != nil {
+		m.c.t.Logf("%s: %v", m.id, err)
+	}
+	m.node = nil
+}
+
+// crash stops the node and forgets what its state machine had not synced.
+func (m *member) crash() {
+	m.stop()
+	m.machine.crash()
+}
+
+func (c *cluster) leader() *member {
+	c.t.Helper()
+	var found *member
+	eventually(c.t, "a leader is known to a majority", func() bool {
+		votes := map[string]int{}
+		for _, m := range c.members {
+			if m.node == nil || m.cut.Load() {
+				continue
+			}
+			if id, ok := m.node.Leader(); ok {
+				votes[id]++
+			}
+		}
+		for id, n := range votes {
+			if m := c.members[id]; n >= 3 && m.node != nil && !m.cut.Load() {
+				found = m
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
+func (c *cluster) follower() *member {
+	leader := c.leader()
+	for _, id := range regions {
+		if m := c.members[id]; m != leader && m.node != nil && !m.cut.Load() {
+			return m
+		}
+	}
+	c.t.Fatal("no follower")
+	return nil
+}
+
+func (c *cluster) agree(size int) {
+	c.t.Helper()
+	eventually(c.t, fmt.Sprintf("all running nodes have the same %d entries", size), func() bool {
+		var root sm.Digest
+		for _, m := range c.members {
+			if m.node == nil {
+				continue
+			}
+			n, r, _ := m.machine.state()
+			if n != size || !root.IsZero() && r != root {
+				return false
+			}
+			root = r
+		}
+		return true
+	})
+}
+
+func (m *member) propose(items ...string) {
+	m.c.t.Helper()
+	ctx := testContext(m.c.t)
+	for _, item := range items {
+		if _, err := m.node.Propose(ctx, []byte(item)); err != nil {
+			m.c.t.Fatalf("%s proposes %q: %v", m.id, item, err)
+		}
+	}
+}
+
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for !ok() {
+		select {
+		case <-deadline:
+			t.Fatalf("still not so: %s", what)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+func testContext(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func numbered(prefix string, n int) (items []string) {
+	for i := range n {
+		items = append(items, fmt.Sprintf("%s %04d", prefix, i))
+	}
+	return items
+}

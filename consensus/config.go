@@ -1,0 +1,150 @@
+package consensus
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+)
+
+// Network is what a node needs of the other nodes; *quicnet.Endpoint is one.
+// Raft closes it when it shuts down.
+type Network interface {
+	raft.Transport
+	raft.WithPreVote
+	raft.WithClose
+	// Bind lets requests through to r.
+	Bind(r *raft.Raft)
+	// Handle names the handler of streams that peers open. The stream is
+	// closed when the handler returns.
+	Handle(name string, h func(peer string, c net.Conn))
+	// Open opens a stream to a peer's handler.
+	Open(ctx context.Context, peer, name string) (net.Conn, error)
+	// Acknowledged returns the highest index that a peer has acknowledged to
+	// this node as leader.
+	Acknowledged(peer string) uint64
+}
+
+// Timers are Raft's. The zero value stands for a LAN; on a WAN give two to
+// three seconds of heartbeat and election and 20 ms of commit.
+type Timers struct {
+	Heartbeat time.Duration // silence of the leader until an election, 1 s
+	Election  time.Duration // silence of the voters until another one, 1 s
+	Lease     time.Duration // a leader without a quorum steps down after this, 500 ms
+	// Commit is how long an idle leader waits before it tells what has been
+	// committed. Raft's default of 50 ms makes an idle notice take p99 103 ms
+	// door to door; 5 ms makes it 12.8 ms, for a tenth of a core.
+	Commit time.Duration
+	// Disk is how long a write of the log may take before the process ends.
+	Disk time.Duration
+}
+
+// Snapshots say when the log is cut. A snapshot costs nothing but a sync of the
+// state machine; what is kept is what a node that was away can catch up from
+// without having the whole ledger sent.
+type Snapshots struct {
+	Interval  time.Duration // between two looks at the log, 10 s; Raft staggers it up to twice that
+	Threshold uint64        // entries since the last snapshot, 1,024
+	Trailing  uint64        // entries kept behind it, 8,192
+}
+
+// Config is what a Node is built from.
+type Config struct {
+	ID           string // this node's id in Servers
+	Dir          string // private to the node, created
+	Servers      raft.Configuration
+	Network      Network
+	StateMachine StateMachine
+
+	// What a node signs and verifies in answers about roots.
+	Ledger  sm.Digest
+	Key     *sm.NodeKey
+	NodeKey func(id string) *sm.NodePublic // nil for a stranger
+
+	Timers    Timers
+	Snapshots Snapshots
+	// InFlight is how many entries the leader has under way at once: 2 on a
+	// LAN, where more only splits what could be one entry; 8 to 16 on a WAN.
+	InFlight int
+
+	Logger *slog.Logger
+	// Fatal is called once, on a fault of the storage. It must end the
+	// process; the default prints one line and exits with status 1.
+	Fatal func(error)
+	Rand  io.Reader // of proposal ids
+}
+
+func (c *Config) defaults() error {
+	if c.ID == "" || c.Dir == "" || c.Network == nil || c.StateMachine == nil || c.Key == nil || c.NodeKey == nil {
+		return errors.New("consensus: id, directory, network, state machine and keys are required")
+	}
+	if len(c.Servers.Servers) == 0 {
+		return errors.New("consensus: no servers")
+	}
+	setDefault(&c.Timers.Heartbeat, time.Second)
+	setDefault(&c.Timers.Election, c.Timers.Heartbeat)
+	setDefault(&c.Timers.Lease, c.Timers.Heartbeat/2)
+	setDefault(&c.Timers.Commit, 5*time.Millisecond)
+	setDefault(&c.Timers.Disk, 10*time.Second)
+	setDefault(&c.Snapshots.Interval, 10*time.Second)
+	setDefault(&c.Snapshots.Threshold, 1024)
+	setDefault(&c.Snapshots.Trailing, 8192)
+	setDefault(&c.InFlight, 2)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Fatal == nil {
+		c.Fatal = func(err error) {
+			fmt.Fprintf(os.Stderr, "creditgw: %v; the process ends, nothing unacknowledged is claimed\n", err)
+			os.Exit(1)
+		}
+	}
+	return nil
+}
+
+func setDefault[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+// raftConfig returns Raft's settings; docs/performance.md has the measurements.
+func (c *Config) raftConfig(leading chan<- bool) *raft.Config {
+	r := raft.DefaultConfig()
+	r.LocalID = raft.ServerID(c.ID)
+	r.HeartbeatTimeout = c.Timers.Heartbeat
+	r.ElectionTimeout = c.Timers.Election
+	r.LeaderLeaseTimeout = c.Timers.Lease
+	r.CommitTimeout = c.Timers.Commit
+	// Fewer than 256 entries a request leave a node that catches up with a
+	// tail of 500 ms; the transport bounds the bytes.
+	r.MaxAppendEntries = 256
+	r.SnapshotInterval = c.Snapshots.Interval
+	r.SnapshotThreshold = c.Snapshots.Threshold
+	r.TrailingLogs = c.Snapshots.Trailing
+	// The state machine recovers by itself; a snapshot only tells Raft where
+	// its log begins.
+	r.NoSnapshotRestoreOnStart = true
+	// A node that is voted out stays up and says so.
+	r.ShutdownOnRemove = false
+	// A node that was cut off must not depose a healthy leader when it is
+	// back.
+	r.PreVoteDisabled = false
+	r.NoLegacyTelemetry = true
+	r.NotifyCh = leading
+	r.Logger = newRaftLogger(c.Logger)
+	return r
+}

@@ -1,0 +1,191 @@
+package consensus
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+
+	"github.com/hashicorp/raft"
+	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/metadb"
+)
+
+// ErrRejoin is returned by Open when a node has lost what it may have promised:
+// with part of its log gone it could vote against its own earlier word. It can
+// come back only as somebody new.
+var ErrRejoin = errors.New("rejoin as a new node id")
+
+func rejoin(format string, args ...any) error {
+	return fmt.Errorf("consensus: "+format+": %w", append(args, ErrRejoin)...)
+}
+
+// logCacheEntries is how many of the last entries stay in memory: the leader
+// reads each once per follower, and a follower reads it again to apply it.
+const logCacheEntries = 64
+
+// storage is a node's files: the log, Raft's term and vote, the snapshot.
+type storage struct {
+	wal       *wal.WAL
+	meta      *metadb.BoltMetaDB
+	log       *checkedLog
+	cache     *raft.LogCache
+	stable    *checkedStable
+	snapshots *snapshots
+}
+
+// openStorage opens the files and refuses a state that must not vote. Faults
+// are returned as errors while it runs and go to fatal from then on.
+func openStorage(cfg *Config, fatal func(error)) (*storage, error) {
+	dir := filepath.Join(cfg.Dir, "wal")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("consensus: %w", err)
+	}
+	meta := &metadb.BoltMetaDB{}
+	w, err := openWAL(dir, meta, cfg.Logger)
+	if err != nil {
+		return nil, errors.Join(err, meta.Close())
+	}
+	st := &storage{wal: w, meta: meta}
+	st.log = &checkedLog{LogStore: w, limit: cfg.Timers.Disk, fatal: func(error) {}}
+	st.stable = &checkedStable{StableStore: w, limit: cfg.Timers.Disk, fatal: func(error) {}}
+	st.snapshots = &snapshots{dir: cfg.Dir, machine: cfg.StateMachine, applied: st.log.applied.Load, fatal: fatal}
+	st.log.appended = func() {
+		if err := st.snapshots.clearReceived(); err != nil {
+			fatal(err)
+		}
+	}
+	if err := st.verify(cfg); err != nil {
+		return nil, errors.Join(err, st.close())
+	}
+	if st.cache, err = raft.NewLogCache(logCacheEntries, st.log); err != nil {
+		return nil, errors.Join(fmt.Errorf("consensus: log cache: %w", err), st.close())
+	}
+	st.log.fatal, st.stable.fatal = fatal, fatal
+	return st, nil
+}
+
+func (st *storage) close() error { return errors.Join(st.wal.Close(), st.meta.Close()) }
+
+// openWAL opens the log. raft-wal and the database of its metadata don't expect
+// damage everywhere: what panics, or faults on a rotten page, is damage too.
+func openWAL(dir string, meta *metadb.BoltMetaDB, logger *slog.Logger) (w *wal.WAL, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			w, err = nil, rejoin("the Raft log does not open: %v", p)
+		}
+	}()
+	w, err = wal.Open(dir, wal.WithMetaStore(meta), wal.WithLogger(newRaftLogger(logger)))
+	if err != nil {
+		return nil, rejoin("the Raft log does not open: %v", err)
+	}
+	return w, nil
+}
+
+// verify holds the files against each other: the log must reach as far as what
+// has been applied, and that as far as the newest snapshot.
+func (st *storage) verify(cfg *Config) error {
+	record, err := readSnapshotRecord(cfg.Dir)
+	if err != nil {
+		return rejoin("%v", err)
+	}
+	st.snapshots.current = record
+	if record != nil && record.received {
+		if err := st.resumeInstall(record); err != nil {
+			return err
+		}
+	}
+	first, last, err := st.bounds()
+	if err != nil {
+		return err
+	}
+	applied := cfg.StateMachine.Applied()
+	st.log.applied.Store(applied)
+	start := uint64(1)
+	if record != nil {
+		start = record.Index + 1
+	}
+	switch {
+	case record != nil && applied < record.Index:
+		return rejoin("%d entries have been applied, the snapshot is at %d", applied, record.Index)
+	case last == 0 && record != nil && record.received && applied == record.Index:
+		return nil // emptied by Raft after a verified snapshot
+	case last == 0 && record == nil && applied == 0:
+		return st.bootstrap(cfg)
+	case last < applied:
+		return rejoin("the Raft log ends at %d, %d has been applied", last, applied)
+	case first > start:
+		return rejoin("the Raft log begins at %d, the snapshot ends at %d", first, start-1)
+	}
+	// Raft panics on an entry that it can't read; find it first.
+	for index := max(start, first); index <= last; index++ {
+		var l raft.Log
+		if err := st.log.GetLog(index, &l); err != nil {
+			return rejoin("entry %d of the Raft log: %v", index, err)
+		}
+	}
+	return nil
+}
+
+// resumeInstall finishes what a crash has cut short after a snapshot had been
+// verified: the installation, the emptying of the log, the clearing of the mark.
+func (st *storage) resumeInstall(record *snapshotRecord) error {
+	if st.snapshots.machine.Applied() < record.Index {
+		st.snapshots.staged = true
+		if _, err := st.snapshots.install(); err != nil {
+			return rejoin("%v", err)
+		}
+	}
+	first, last, err := st.bounds()
+	if err != nil {
+		return err
+	}
+	switch {
+	case last == 0:
+		return nil
+	case first == record.Index+1:
+		return st.snapshots.clearReceived()
+	}
+	// Entries from before: the snapshot stands for them, and an append behind
+	// it would leave a gap.
+	if err := st.wal.DeleteRange(first, last); err != nil {
+		return fmt.Errorf("consensus: emptying the Raft log: %w", err)
+	}
+	return nil
+}
+
+func (st *storage) bounds() (first, last uint64, err error) {
+	if first, err = st.wal.FirstIndex(); err == nil {
+		last, err = st.wal.LastIndex()
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("consensus: Raft log: %w", err)
+	}
+	return first, last, nil
+}
+
+// bootstrap writes the membership of the genesis as entry 1, the same on every
+// node. A term without a log is a log that was lost, unless it is the first one:
+// that is a first start that was interrupted.
+func (st *storage) bootstrap(cfg *Config) error {
+	term, err := st.stable.GetUint64([]byte("CurrentTerm"))
+	if err != nil {
+		return rejoin("%v", err)
+	}
+	if term > 1 {
+		return rejoin("the Raft log is empty, but a term of %d has been seen", term)
+	}
+	if term == 1 {
+		if err := st.stable.SetUint64([]byte("CurrentTerm"), 0); err != nil {
+			return fmt.Errorf("consensus: %w", err)
+		}
+	}
+	err = raft.BootstrapCluster(cfg.raftConfig(nil), st.log, st.stable, st.snapshots, cfg.Network, cfg.Servers)
+	if err != nil {
+		return fmt.Errorf("consensus: first start: %w", err)
+	}
+	return nil
+}
