@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/fxamacker/cbor/v2"
@@ -90,6 +91,9 @@ func (k *Kind) Validate(record []byte) error {
 	if err := strictDecoding.Unmarshal(record, &value); err != nil {
 		return ErrRecordEncoding
 	}
+	if holdsFloat(value) {
+		return ErrRecordEncoding
+	}
 	again, err := canonicalEncoding.Marshal(value)
 	if err != nil {
 		return ErrRecordEncoding
@@ -98,6 +102,24 @@ func (k *Kind) Validate(record []byte) error {
 		return ErrRecordCanonical
 	}
 	return k.validate(value)
+}
+
+// holdsFloat looks for floating-point numbers, which no record has: a JSON
+// Schema would take 2.0 for the integer 2.
+func holdsFloat(value any) bool {
+	switch v := value.(type) {
+	case float64:
+		return true
+	case []any:
+		return slices.ContainsFunc(v, holdsFloat)
+	case map[string]any:
+		for _, member := range v {
+			if holdsFloat(member) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // compileSchema returns a function that judges a decoded record and names the

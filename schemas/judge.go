@@ -82,6 +82,7 @@ func (j *judged) judgeFields() {
 			}
 		}
 	}
+	j.judgeSize()
 	for i := range j.values {
 		v := &j.values[i]
 		if v.field.Required && v.field.Code != "CF_GSJZQ" {
@@ -103,6 +104,22 @@ func (j *judged) judgeFields() {
 	}
 	if j.text("CF_FR_ZJHM") != "" && j.text("CF_FR_ZJLX") == "" && !j.at("CF_FR_ZJLX").spoilt {
 		j.miss(j.at("CF_FR_ZJLX")).Warning = true
+	}
+}
+
+// judgeSize refuses a row whose texts, each within its length, make a record
+// too large together, as four-byte characters throughout would.
+func (j *judged) judgeSize() {
+	const names = 2 << 10 // room for keys, dates and numbers
+	size, longest := names, &j.values[0]
+	for i := range j.values {
+		v := &j.values[i]
+		if size += len(v.text); len(v.text) > len(longest.text) {
+			longest = v
+		}
+	}
+	if size > MaxRecord {
+		j.find(Length, longest)
 	}
 }
 
@@ -267,6 +284,11 @@ func basisForm(s string) bool {
 func (j *judged) judgePlates(record *Penalty) {
 	v := j.at("车牌号码")
 	if v.spoilt {
+		return
+	}
+	const most, longest = 16, 32 // of the schema
+	if len(record.Plates) > most || slices.ContainsFunc(record.Plates, func(p Plate) bool { return utf8.RuneCountInString(p.Number) > longest }) {
+		j.find(Length, v)
 		return
 	}
 	for _, plate := range record.Plates {

@@ -52,7 +52,8 @@ func (j *judged) normalise() {
 
 // clean takes out what nobody sees or means, in any type of field.
 func (j *judged) clean(v *value) {
-	if s := norm.NFC.String(ident.Visible(v.text)); s != v.text {
+	// The readers refuse broken text; what comes another way is marked.
+	if s := norm.NFC.String(ident.Visible(strings.ToValidUTF8(v.text, "\uFFFD"))); s != v.text {
 		v.text = s
 		j.log(Invisible, v)
 	}
