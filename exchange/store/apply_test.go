@@ -133,7 +133,7 @@ func TestHeadersAndRefs(t *testing.T) {
 			seq, digest := s.LastBatch(test.origin)
 			d := w.newDraft(test.origin, seq+1, digest)
 			test.build(d)
-			got := s.Apply(s.Applied()+1, 1, [][]byte{w.seal(d, mutation{})})[0].(exchange.BatchResult)
+			got := s.Apply(s.Head().RaftIndex+1, 1, [][]byte{w.seal(d, mutation{})})[0].(exchange.BatchResult)
 			if verdict(&got) != string(test.want) {
 				t.Errorf("answered %q, want %q (%v)", verdict(&got), test.want, got.Rejection)
 			}
@@ -141,12 +141,12 @@ func TestHeadersAndRefs(t *testing.T) {
 	}
 
 	// On disk the same refs are judged the same way.
-	if err := s.Sync(s.Applied()); err != nil {
+	if err := s.Sync(s.Head().RaftIndex); err != nil {
 		t.Fatal(err)
 	}
 	d := w.newDraft(b, 1, sm.Digest{})
 	d.add(followUp(b, good))
-	if got := s.Apply(s.Applied()+1, 1, [][]byte{w.seal(d, mutation{})})[0].(exchange.BatchResult); got.Rejection != nil {
+	if got := s.Apply(s.Head().RaftIndex+1, 1, [][]byte{w.seal(d, mutation{})})[0].(exchange.BatchResult); got.Rejection != nil {
 		t.Error(got.Rejection)
 	}
 }
@@ -243,7 +243,7 @@ func TestProofsAtEverySize(t *testing.T) {
 		}
 	}
 	check()
-	if err := s.Sync(s.Applied()); err != nil {
+	if err := s.Sync(s.Head().RaftIndex); err != nil {
 		t.Fatal(err)
 	}
 	check()

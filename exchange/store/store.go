@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/xinqiao/creditgw/consensus"
 	"github.com/xinqiao/creditgw/consensus/ledger"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
@@ -58,7 +59,10 @@ type Store struct {
 	generation uint64     // of live
 }
 
-var _ exchange.Ledger = (*Store)(nil)
+var (
+	_ exchange.Ledger        = (*Store)(nil)
+	_ consensus.StateMachine = (*Store)(nil)
+)
 
 const fileCurrent = "CURRENT"
 
@@ -167,8 +171,15 @@ func (s *Store) Apply(index, term uint64, items [][]byte) []any {
 	return s.live.apply(index, term, items, false)
 }
 
-// Applied is the Raft index up to which this store has applied.
-func (s *Store) Applied() uint64 { return s.Head().RaftIndex }
+// Applied is the last Raft index whose effect would survive a crash now;
+// Head's may be ahead of it.
+func (s *Store) Applied() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	s.live.mu.RLock()
+	defer s.live.mu.RUnlock()
+	return s.live.durable.index
+}
 
 // Point is the size and root as of the last Apply.
 func (s *Store) Point() (uint64, sm.Digest) {

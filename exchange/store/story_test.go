@@ -250,7 +250,7 @@ func (w *world) tell(s *Store, story string) {
 			steps = append(steps, parseStep(word))
 			items = append(items, w.batch(steps[len(steps)-1].name))
 		}
-		for i, answer := range s.Apply(s.Applied()+1, 1, items) {
+		for i, answer := range s.Apply(s.Head().RaftIndex+1, 1, items) {
 			result, ok := answer.(exchange.BatchResult)
 			if !ok {
 				w.t.Fatalf("story: %s: %v", steps[i].name, answer)
