@@ -28,9 +28,20 @@ type lane struct {
 	leader string
 }
 
+type opening struct {
+	leader string
+	cancel context.CancelFunc
+}
+
 func (n *Node) openLane(leader string) (*lane, error) {
 	ctx, cancel := context.WithTimeout(n.ctx, openLimit)
 	defer cancel()
+	// A leader that has died keeps a dial waiting; its successor ends that.
+	n.opening.Store(&opening{leader: leader, cancel: cancel})
+	defer n.opening.Store(nil)
+	if n.leaderID() != leader {
+		return nil, errNotLeading
+	}
 	c, err := n.cfg.Network.Open(ctx, leader, laneName)
 	if err != nil {
 		return nil, fmt.Errorf("consensus: lane to %s: %w", leader, err)
@@ -49,10 +60,14 @@ func (n *Node) openLane(leader string) (*lane, error) {
 	return l, nil
 }
 
-// breakLane frees a sender that is blocked in a write to somebody who does not
-// lead any more. The sender opens another lane.
+// breakLane frees a sender that waits for somebody who does not lead any more.
+// It opens another lane.
 func (n *Node) breakLane() {
-	if l := n.present.Load(); l != nil && l.leader != n.leaderID() {
+	leader := n.leaderID()
+	if o := n.opening.Load(); o != nil && o.leader != leader {
+		o.cancel()
+	}
+	if l := n.present.Load(); l != nil && l.leader != leader {
 		_ = l.Close()
 	}
 }

@@ -34,7 +34,14 @@ func (c *checkedLog) IsMonotonic() bool { return true }
 
 func (c *checkedLog) GetLog(index uint64, l *raft.Log) error {
 	*l = raft.Log{}
-	err := guard(func() error { return c.LogStore.GetLog(index, l) })
+	// raft-wal still finds what it has truncated while the segment is there.
+	first, err := c.FirstIndex()
+	if err == nil && index < first {
+		return raft.ErrLogNotFound
+	}
+	if err == nil {
+		err = guard(func() error { return c.LogStore.GetLog(index, l) })
+	}
 	if err == nil {
 		err = unseal(index, l)
 	}

@@ -22,6 +22,7 @@ type Node struct {
 	applied   appliedIndex
 	malformed atomic.Uint64
 	present   atomic.Pointer[lane]
+	opening   atomic.Pointer[opening]
 
 	elected  chan bool // Raft's word that this node leads or no longer does
 	observed chan raft.Observation

@@ -114,36 +114,47 @@ func (n *Node) confirm(p Point) error {
 	ctx, cancel := context.WithTimeout(n.ctx, confirmLimit)
 	defer cancel()
 	others := n.others()
-	need := min(rootAnswers, len(others))
-	agreed := map[string]bool{}
-	denied := map[string]bool{}
-	var last error
-	for {
-		for _, peer := range others {
-			if agreed[peer] || denied[peer] {
+	roots := make(chan sm.Digest, len(others))
+	for _, peer := range others {
+		n.tasks.Go(func() {
+			if root, ok := n.waitRoot(ctx, peer, p.Size); ok {
+				if root != p.Root {
+					n.cfg.Logger.Error("a node names another root than the snapshot", "peer", peer, "size", p.Size)
+				}
+				roots <- root
+			}
+		})
+	}
+	need, agreed, denied := min(rootAnswers, len(others)), 0, 0
+	for agreed < need {
+		select {
+		case root := <-roots:
+			if root == p.Root {
+				agreed++
 				continue
 			}
-			root, err := n.askRoot(ctx, peer, p.Size)
-			switch {
-			case err != nil:
-				last = fmt.Errorf("%s: %w", peer, err)
-			case root == p.Root:
-				agreed[peer] = true
-			default:
-				denied[peer] = true
-				n.cfg.Logger.Error("a node names another root than the snapshot", "peer", peer, "size", p.Size)
+			if denied++; len(others)-denied < need {
+				return fmt.Errorf("consensus: %d nodes name another root at size %d", denied, p.Size)
 			}
+		case <-ctx.Done():
+			return fmt.Errorf("consensus: %d of %d nodes named the root at size %d", agreed, need, p.Size)
 		}
-		if len(agreed) >= need {
-			return nil
+	}
+	return nil
+}
+
+// waitRoot asks one node until it answers or ctx ends.
+func (n *Node) waitRoot(ctx context.Context, peer string, size uint64) (sm.Digest, bool) {
+	for {
+		root, err := n.askRoot(ctx, peer, size)
+		if err == nil {
+			return root, true
 		}
-		if len(agreed)+len(others)-len(agreed)-len(denied) < need {
-			return fmt.Errorf("consensus: %d nodes name another root at size %d", len(denied), p.Size)
-		}
+		n.cfg.Logger.Debug("no root yet", "peer", peer, "size", size, "error", err)
 		select {
 		case <-time.After(askAgain):
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("consensus: %d of %d nodes named the root at size %d", len(agreed), need, p.Size), last)
+			return sm.Digest{}, false
 		}
 	}
 }

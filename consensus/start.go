@@ -88,6 +88,11 @@ func openWAL(dir string, meta *metadb.BoltMetaDB, logger *slog.Logger) (w *wal.W
 // verify holds the files against each other: the log must reach as far as what
 // has been applied, and that as far as the newest snapshot.
 func (st *storage) verify(cfg *Config) error {
+	for _, key := range []string{"CurrentTerm", "LastVoteTerm", "LastVoteCand"} {
+		if _, err := st.stable.Get([]byte(key)); err != nil {
+			return rejoin("%v", err)
+		}
+	}
 	record, err := readSnapshotRecord(cfg.Dir)
 	if err != nil {
 		return rejoin("%v", err)
