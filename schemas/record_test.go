@@ -145,3 +145,41 @@ func TestDerivedClass(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkCheck(b *testing.B) {
+	checker, row := kindForTest().NewChecker(testEnv()), goodRow()
+	b.ReportAllocs()
+	for b.Loop() {
+		if o := checker.Check(row); o.State != Accepted {
+			b.Fatal(o.Rule)
+		}
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	p := check(goodRow()).Record
+	for b.Loop() {
+		if _, err := p.Encode(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	raw := goodRecord(b)
+	for b.Loop() {
+		if _, err := DecodePenalty(raw); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkValidate is what a recipient pays for each record it opens.
+func BenchmarkValidate(b *testing.B) {
+	raw, kind := goodRecord(b), kindForTest()
+	for b.Loop() {
+		if err := kind.Validate(raw); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
