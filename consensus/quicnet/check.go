@@ -42,7 +42,15 @@ func (e *Endpoint) check(peer Peer, command any) *refusedError {
 	return refuse(refusedMalformed, "request of an unknown kind")
 }
 
-func (e *Endpoint) view() *raftView { return e.raft.Load() }
+// view waits for Bind: Raft is running before the endpoint knows of it.
+func (e *Endpoint) view() raftView {
+	select {
+	case <-e.bound:
+		return e.raft
+	case <-e.ctx.Done():
+		return raftView{term: func() uint64 { return 0 }, leader: func() string { return "" }}
+	}
+}
 
 func (e *Endpoint) checkTerm(term uint64) *refusedError {
 	current := e.view().term()

@@ -104,8 +104,8 @@ type Endpoint struct {
 	refusals *refusals
 	pending  chan struct{} // a token per connection without identity yet
 	consumer chan raft.RPC
-	raft     atomic.Pointer[raftView]
-	bound    chan struct{} // closed by Bind
+	raft     raftView
+	bound    chan struct{} // closed once raft is set
 	bindOnce sync.Once
 	beat     atomic.Pointer[func(raft.RPC)]
 
@@ -226,7 +226,7 @@ func (e *Endpoint) Bind(r *raft.Raft) {
 
 func (e *Endpoint) bind(v raftView) {
 	e.bindOnce.Do(func() {
-		e.raft.Store(&v)
+		e.raft = v
 		close(e.bound)
 	})
 }

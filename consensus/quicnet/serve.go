@@ -22,11 +22,6 @@ func (e *Endpoint) serveRPC(l *link, s *stream) {
 	if s.SetReadDeadline(time.Time{}) != nil {
 		return
 	}
-	select {
-	case <-e.bound:
-	case <-l.conn.Context().Done():
-		return
-	}
 	r, w := bufio.NewReaderSize(s, streamBuffer), bufio.NewWriterSize(s, 256)
 	for {
 		kind, body, err := readFrame(r, maxBody)
