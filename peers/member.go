@@ -52,7 +52,7 @@ func (m Member) Validate() error {
 	if err := checkNodeID(m.Region, m.Node.ID); err != nil {
 		return fmt.Errorf("member %s: %w", m.Region, err)
 	}
-	if err := checkAddr(m.Node.Addr); err != nil {
+	if err := CheckAddr(m.Node.Addr); err != nil {
 		return fmt.Errorf("member %s: %w", m.Region, err)
 	}
 	if m.Node.Key == nil || m.Batch == nil || m.Decryption == nil || m.Witness == nil {
@@ -75,9 +75,9 @@ func checkNodeID(r Region, id string) error {
 	return nil
 }
 
-// checkAddr accepts the one spelling that net.JoinHostPort writes. The host is
+// CheckAddr accepts HOST:PORT in the one spelling that net.JoinHostPort writes. The host is
 // not resolved: names may be known inside the government network only.
-func checkAddr(addr string) error {
+func CheckAddr(addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || host == "" || len(addr) > maxAddr || net.JoinHostPort(host, port) != addr {
 		return errors.New("node address: not HOST:PORT")
@@ -113,4 +113,14 @@ func checkText(s string, lo, hi int) error {
 func hidden(r rune) bool {
 	return r < 0x20 || 0x7f <= r && r <= 0x9f || 0x200b <= r && r <= 0x200f ||
 		0x2028 <= r && r <= 0x202e || 0x2060 <= r && r <= 0x206f || r == 0xfeff
+}
+
+// Equal says whether two members are the same in every public part.
+func (m Member) Equal(o Member) bool {
+	if m.Validate() != nil || o.Validate() != nil {
+		return false
+	}
+	return m.Region == o.Region && m.Name == o.Name && m.Node.ID == o.Node.ID && m.Node.Addr == o.Node.Addr &&
+		m.Node.Key.Equal(o.Node.Key) && m.Batch.Equal(o.Batch) &&
+		m.Decryption.Equal(o.Decryption) && m.Witness.Equal(o.Witness)
 }
