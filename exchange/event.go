@@ -89,10 +89,10 @@ type RowPrivate struct {
 // Authored is an entry of this region as it was sealed when accepted. It can
 // be drained any number of times with the same bytes.
 type Authored struct {
-	Header []byte `cbor:"1,keyasint"`           // exact header bytes
-	Body   []byte `cbor:"2,keyasint"`           // ciphertext, or clear body in governance
-	Local  bool   `cbor:"3,keyasint,omitempty"` // home record: never drained
-	Home   string `cbor:"4,keyasint,omitempty"` // region the firm is reminded in, "" if none
+	Header []byte       `cbor:"1,keyasint"`           // exact header bytes
+	Body   []byte       `cbor:"2,keyasint"`           // ciphertext, or clear body in governance
+	Local  bool         `cbor:"3,keyasint,omitempty"` // home record: never drained
+	Home   peers.Region `cbor:"4,keyasint,omitempty"` // region the firm is reminded in, "" if none
 }
 
 // SubmissionClosed ends a submission with what its sender was told.

@@ -1,0 +1,226 @@
+package exchange
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/schemas"
+	"github.com/xinqiao/creditgw/schemas/tabular"
+)
+
+// Submission is a file or a list of records as an agency sends it.
+type Submission struct {
+	Kind        string
+	Body        io.Reader
+	Wait        Wait
+	DryRun      bool
+	Idempotency string // "" without one
+	Signature   []byte // the agency's own over the file, "" without one
+}
+
+// chunk is how many rows are judged, sealed and made durable together.
+const chunk = 256
+
+// maxShown bounds the findings and row states inside one answer; the rest is
+// read by page.
+const maxShown = 1000
+
+// Submit takes a file in: every row is accepted, quarantined or a duplicate,
+// and nothing is lost. When it returns, all of it is durable; an error before
+// the first row has stored nothing, and one after it leaves the rows taken so
+// far, which a second try reports as duplicates.
+func (s *Service) Submit(ctx context.Context, p Principal, sub Submission) (SubmissionView, error) {
+	if err := s.admit(p, sub); err != nil {
+		return SubmissionView{}, err
+	}
+	file, err := s.spool(sub.Body)
+	if err != nil {
+		return SubmissionView{}, err
+	}
+	defer file.Close()
+	if sub.Idempotency != "" {
+		if v, ok, err := s.answered(p, sub.Idempotency, file.digest); ok || err != nil {
+			return v, err
+		}
+	}
+	if err := s.checkFileSignature(p, file.digest, sub.Signature); err != nil {
+		return SubmissionView{}, err
+	}
+	kind, ok := s.Catalogue.Kind(sub.Kind)
+	if !ok {
+		return SubmissionView{}, Fail(KindInvalid, "UNKNOWN_KIND", "未知的信息类别，可用：administrative-penalty",
+			"unknown kind; known: administrative-penalty")
+	}
+	rows, err := tabular.Open(file, kind.Dictionary(), tabular.Limits{})
+	if err != nil {
+		return SubmissionView{}, err
+	}
+	defer rows.Close()
+	in := &intake{Service: s, sub: sub, principal: p, rows: rows, file: file.digest}
+	in.at = s.Clock()
+	in.checker = kind.NewChecker(in.environment())
+	return in.run(ctx)
+}
+
+func (s *Service) admit(p Principal, sub Submission) error {
+	if err := s.require(p, RoleAgencyEntry); err != nil {
+		return err
+	}
+	if p.Submitter() == "" {
+		return Fail(KindForbidden, "NO_UNIT", "此令牌没有报送单位", "this token names no submitting unit")
+	}
+	switch sub.Wait {
+	case WaitNone, WaitCommitted:
+		return nil
+	case WaitWitnessed:
+		return Fail(KindInvalid, "NO_WITNESS", "本版本尚无见证，请用 wait=committed", "there are no witnesses yet; use wait=committed")
+	}
+	return Fail(KindInvalid, "WAIT", "wait 只能是 committed", "wait must be committed")
+}
+
+// answered finds the answer already given under an idempotency key.
+func (s *Service) answered(p Principal, key string, digest sm.Digest) (SubmissionView, bool, error) {
+	id, had, err := s.Casebook.SubmissionByIdempotency(p.ID, key)
+	if errors.Is(err, ErrNotFound) {
+		return SubmissionView{}, false, nil
+	}
+	if err != nil {
+		return SubmissionView{}, false, err
+	}
+	if had != digest {
+		return SubmissionView{}, false, &Error{Kind: KindInvalid, Status: 422, Code: "IDEMPOTENCY_KEY_REUSED",
+			Text: schemas.Text{ZH: "同一 Idempotency-Key 已用于另一份内容", EN: "this Idempotency-Key was used with another body"}}
+	}
+	v, err := s.Casebook.Submission(id)
+	return v, err == nil, err
+}
+
+// intake is one submission on its way in.
+type intake struct {
+	*Service
+	sub       Submission
+	principal Principal
+	rows      *tabular.Reader
+	file      sm.Digest
+	checker   *schemas.Checker
+	id        string
+	at        time.Time
+	view      SubmissionView
+	waits     []commitWait
+	dry       map[sm.Digest]found // a dry run's own accepted rows
+}
+
+func (in *intake) run(ctx context.Context) (SubmissionView, error) {
+	in.id = "s-" + strings.ToLower(rand.Text())
+	in.view = SubmissionView{
+		ID: in.id, Kind: in.sub.Kind, Submitter: in.principal.Submitter(), ReceivedAt: in.at,
+		ByRule: map[string]int{}, Records: []RowView{}, DryRun: in.sub.DryRun,
+	}
+	if err := in.open(ctx); err != nil {
+		return in.view, err
+	}
+	failure := in.take(ctx)
+	if err := in.close(ctx, failure); err != nil {
+		return in.view, err
+	}
+	if failure != nil {
+		return in.view, failure
+	}
+	return in.view, in.awaitCommit(ctx)
+}
+
+func (in *intake) environment() schemas.Env {
+	env := schemas.Env{
+		Today: schemas.DateOf(in.at), Region: string(in.Region), Members: map[string]bool{},
+		Sources: map[string]bool{}, Registers: in.Casebook.Registers(),
+	}
+	for _, r := range in.Ledger.Directory().Regions() {
+		env.Members[string(r)] = true
+	}
+	for _, u := range slices.Concat(in.principal.Scope.Sources, in.principal.Scope.Units) {
+		env.Sources[u] = true
+	}
+	if len(in.principal.Scope.Authorities) > 0 {
+		env.Authorities = map[string]bool{}
+		for _, u := range in.principal.Scope.Authorities {
+			env.Authorities[u] = true
+		}
+	}
+	return env
+}
+
+func (in *intake) open(ctx context.Context) error {
+	if in.sub.DryRun {
+		return nil
+	}
+	_, err := in.Journal.Append(ctx, Event{At: in.at, Opened: &SubmissionOpened{
+		ID: in.id, Kind: in.sub.Kind, Submitter: in.principal.Submitter(), Principal: in.principal.ID,
+		ReceivedAt: in.at, FileDigest: in.file, Idempotency: in.sub.Idempotency,
+	}})
+	return err
+}
+
+// take reads the rows chunk by chunk. Its error is what broke reading off.
+func (in *intake) take(ctx context.Context) error {
+	batch := make([]schemas.Row, 0, chunk)
+	for {
+		row, err := in.rows.Next()
+		if err == nil {
+			batch = append(batch, row)
+			if len(batch) < chunk {
+				continue
+			}
+		}
+		if len(batch) > 0 {
+			if err := in.judge(ctx, batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (in *intake) close(ctx context.Context, failure error) error {
+	in.view.Complete = failure == nil
+	notes := append(in.rows.Findings(), in.checker.Finish()...)
+	for _, f := range notes {
+		if f.Rule == schemas.RowSkipped {
+			in.view.Skipped++
+		}
+	}
+	in.view.Findings = append(in.view.Findings, notes...)
+	if in.sub.DryRun {
+		return nil
+	}
+	closed := SubmissionClosed{
+		ID: in.id, Received: in.view.Received, Accepted: in.view.Accepted, Bad: in.view.Quarantined,
+		Double: in.view.Duplicate, Skipped: in.view.Skipped,
+	}
+	for _, f := range notes {
+		closed.FileNote = append(closed.FileNote, string(f.Rule))
+	}
+	var told *Error
+	if errors.As(failure, &told) {
+		closed.Failed = told.Code
+	} else if failure != nil {
+		closed.Failed = "INTERRUPTED"
+	}
+	// The sender's patience does not decide whether the end is written.
+	at, err := in.Journal.Append(context.WithoutCancel(ctx), Event{At: in.Clock(), Closed: &closed})
+	if err != nil {
+		return err
+	}
+	return in.Casebook.WaitFor(ctx, at)
+}
