@@ -129,14 +129,9 @@ func validRegion(name string) bool { return 0 < len(name) && len(name) <= MaxReg
 // Len returns the number of items.
 func (w Wraps) Len() int { return len(w.items) }
 
-// Whole reports whether no item is erased. A batch is accepted only if it is
-// whole: erasing leaves the digest as it is, so the batch's signature does not
-// stop a leader from erasing keys on the way.
-func (w Wraps) Whole() bool {
-	return !slices.ContainsFunc(w.items, func(i wrapped) bool { return i.erased })
-}
-
-// Erased reports whether the keys of an item were erased.
+// Erased reports whether the keys of an item were erased. Whoever accepts a new
+// batch must ask for every item: erasing leaves the digest as it is, so the
+// batch's signature does not stop a leader from erasing keys on the way.
 func (w Wraps) Erased(index int) bool {
 	return 0 <= index && index < len(w.items) && w.items[index].erased
 }

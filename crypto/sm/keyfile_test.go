@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/pem"
 	"errors"
+	"os"
 	"testing"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
@@ -35,6 +36,21 @@ func TestKeyFileOpensForItsRoleOnly(t *testing.T) {
 	}
 	if _, err := batch.MarshalPEM(nil); !errors.Is(err, sm.ErrPassphrase) {
 		t.Errorf("written in the clear: %v", err)
+	}
+}
+
+// The vector of docs/formats/key-file.md.
+func TestKeyFileVector(t *testing.T) {
+	file, err := os.ReadFile("testdata/batch.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := sm.ParsePrivate[sm.Batch](file, []byte("correct horse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id := key.Public().ID().String(); id != "e6a4f9765fca89e8b7d64019b900d57c" {
+		t.Errorf("key id %s", id)
 	}
 }
 

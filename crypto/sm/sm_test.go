@@ -112,6 +112,25 @@ func TestSignatureHasOneSpelling(t *testing.T) {
 	}
 }
 
+// The vector of docs/formats/signature.md, made with OpenSSL.
+func TestSignatureVector(t *testing.T) {
+	key, err := sm.ParsePublic[sm.Node](fromHex(t, "04"+
+		"09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020"+
+		"ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id := key.ID().String(); id != "e6a4f9765fca89e8b7d64019b900d57c" {
+		t.Errorf("key id %s", id)
+	}
+	sig := fromHex(t, "3045022053e8d9643eb7c2f6000a1e41a444331c2f369711ce3ebf3b47569e19"+
+		"e024e04a022100821407b1c65fa6cb125e152bdcb6ab80828962b60e23f065f0"+
+		"8bfa9593603f3c")
+	if err := key.Verify(sm.LabelRoot, sm.Sum([]byte("genesis")), []byte("root"), sig); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMessageIsLabelLengthLabelLedgerMessage(t *testing.T) {
 	ledger := sm.Sum([]byte("l"))
 	got := sm.Message(sm.LabelBatch, ledger, []byte("m"))
