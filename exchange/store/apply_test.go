@@ -99,6 +99,11 @@ func TestHeadersAndRefs(t *testing.T) {
 			d.add(h, body)
 			d.readers[0] = d.readers[0][:3]
 		}, exchange.CodeBadHeader},
+		"home record": {b, func(d *draft) {
+			h, body := w.entry(b, "x", 50)
+			h.Recipients = nil
+			d.add(h, body)
+		}, exchange.CodeBadHeader},
 		"wraps for too few": {b, func(d *draft) {
 			d.add(w.entry(b, "x", 50))
 			d.readers[0] = d.readers[0][1:]

@@ -143,6 +143,9 @@ func (c *candidate) checkHeaders(directory *peers.Directory) *exchange.Rejection
 		}
 		readers = readers[:0]
 		if h.Class != exchange.ClassGovernance {
+			if len(h.Recipients) == 0 {
+				return refuse(exchange.CodeBadHeader, i, "a home record has no place on the shared ledger")
+			}
 			sealed = true
 			readers = append(readers, string(h.Origin))
 		}
