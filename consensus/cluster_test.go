@@ -37,6 +37,7 @@ type cluster struct {
 	members map[string]*member
 
 	snapshots consensus.Snapshots
+	tally     bool // count items instead of keeping them
 }
 
 type member struct {
@@ -144,8 +145,12 @@ func (m *member) open() error {
 		return err
 	}
 	m.fatal = make(chan error, 1)
+	var state consensus.StateMachine = m.machine
+	if c.tally {
+		state = &tally{machine: m.machine}
+	}
 	m.node, err = consensus.Open(consensus.Config{
-		ID: m.id, Dir: m.dir, Servers: c.servers, Network: m.net, StateMachine: m.machine,
+		ID: m.id, Dir: m.dir, Servers: c.servers, Network: m.net, StateMachine: state,
 		Ledger: testLedger, Key: c.keys[m.id],
 		NodeKey:   func(id string) *sm.NodePublic { return c.peers[id].Key },
 		Timers:    consensus.Timers{Heartbeat: 300 * time.Millisecond},
