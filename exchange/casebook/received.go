@@ -1,0 +1,172 @@
+package casebook
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+
+	"github.com/xinqiao/creditgw/crypto/envelope"
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/schemas"
+)
+
+// Codes of parked entries. All but NOT_OURS and ERASED are told to the origin.
+const (
+	CodeCannotOpen    = "CANNOT_OPEN"    // no key in the wraps, or the body does not decrypt
+	CodeBadCommitment = "BAD_COMMITMENT" // the body is not what the header commits to
+	CodeUnknownKind   = "UNKNOWN_KIND"   // this binary's catalogue does not have it
+	CodeBadAuthor     = "BAD_AUTHOR"     // malformed block, key not in force, wrong signature
+	CodeBadRecord     = "BAD_RECORD"     // not a valid record of its kind
+	CodeDuplicateID   = "DUPLICATE_ID"   // an entry with this id came before
+	CodeNotOurs       = "NOT_OURS"       // signed for this region, unknown to its journal
+	CodeErased        = "ERASED"         // the body was erased before it was ever opened here
+)
+
+// arrival is one entry of another region on its way in. judge fills what lies
+// below the slot; nothing there depends on what the casebook knows already.
+type arrival struct {
+	*exchange.Entry
+	slot uint64
+
+	key     sm.ContentKey
+	code    string // why it is parked, "" when accepted
+	sealed  []byte // the key under the slot
+	penalty *schemas.Penalty
+	acks    *exchange.Acknowledgement
+}
+
+// judge opens and checks arrivals. The SM2 operation is made once for each
+// batch; the rest, record by record, on all cores.
+func (f *fold) judge(arrivals []arrival) error {
+	f.unwrap(arrivals)
+	directory := f.cfg.Ledger.Directory()
+	return parallel(len(arrivals), func(i int) error {
+		a := &arrivals[i]
+		if a.code == "" {
+			a.code = f.check(a, directory)
+		}
+		if a.key == (sm.ContentKey{}) {
+			return nil
+		}
+		// Kept for a parked entry too, so that a clerk can look at it later.
+		var err error
+		a.sealed, err = f.cfg.Vault.Seal(a.slot, exchange.PurposeRecord, 0, a.key[:])
+		if erased(err) {
+			a.sealed, err = nil, nil
+		}
+		return err
+	})
+}
+
+// unwrap takes each arrival's content key out of its batch's wraps.
+func (f *fold) unwrap(arrivals []arrival) {
+	var batch *exchange.BatchInfo
+	var unlocked *envelope.Unlocked
+	for i := range arrivals {
+		a := &arrivals[i]
+		if !known(f.cfg.Catalogue, a.Header.Kind) {
+			a.code = CodeUnknownKind
+			continue
+		}
+		if a.Body == nil {
+			a.code = CodeErased
+			continue
+		}
+		if batch == nil || batch.First != a.Batch.First {
+			batch, unlocked = a.Batch, f.unlock(a.Batch)
+		}
+		if unlocked == nil {
+			a.code = CodeCannotOpen
+			continue
+		}
+		var err error
+		if a.key, err = unlocked.Key(a.Item(), a.Header.ID); err != nil {
+			a.code = CodeCannotOpen
+		}
+	}
+}
+
+// unlock makes the one SM2 decryption of a batch; nil when it fails.
+func (f *fold) unlock(b *exchange.BatchInfo) *envelope.Unlocked {
+	wraps, err := envelope.ParseWraps(b.Wraps)
+	if err != nil {
+		return nil
+	}
+	p := &b.Preamble
+	u, err := wraps.Unlock(f.cfg.Decryption, f.cfg.LedgerID, string(p.Origin), p.Seq, string(f.cfg.Region))
+	if err != nil {
+		return nil
+	}
+	return u
+}
+
+func known(c *schemas.Catalogue, kind string) bool {
+	_, ok := c.Kind(kind)
+	return ok || kind == exchange.KindAcknowledgement
+}
+
+// check opens an arrival and says why it can't be accepted, or "". The body's
+// digest was compared by Apply and is again by every read of the ledger.
+func (f *fold) check(a *arrival, directory *peers.Directory) string {
+	if a.Header.Commitment == nil {
+		return CodeCannotOpen
+	}
+	opened, err := envelope.Open(a.key, f.cfg.LedgerID, a.Body, *a.Header.Commitment)
+	switch {
+	case errors.Is(err, envelope.ErrCommitment):
+		return CodeBadCommitment
+	case err != nil:
+		return CodeCannotOpen
+	}
+	author, err := exchange.ParseAuthor(opened.Author)
+	if err != nil || !f.vouched(&a.Header, a.Index, &author, opened.Record, directory) {
+		return CodeBadAuthor
+	}
+	if a.Header.Kind == exchange.KindAcknowledgement {
+		acks, err := exchange.ParseAcknowledgement(opened.Record)
+		if err != nil || a.Header.Class != exchange.ClassStatement {
+			return CodeBadRecord
+		}
+		a.acks = &acks
+		return ""
+	}
+	kind, _ := f.cfg.Catalogue.Kind(a.Header.Kind) // unwrap has looked
+	if a.Header.Class != exchange.ClassRecord || kind.Validate(opened.Record) != nil {
+		return CodeBadRecord
+	}
+	if a.Header.Kind == exchange.KindPenalty {
+		if a.penalty, err = schemas.DecodePenalty(opened.Record); err != nil {
+			return CodeBadRecord
+		}
+	}
+	return ""
+}
+
+// vouched reports whether the author stands for the record. A region does by
+// its batch signature, which Apply has verified; an agency by its own, judged
+// by the directory as of the entry's index.
+func (c *Casebook) vouched(h *exchange.Header, index uint64, a *exchange.Author, record []byte, directory *peers.Directory) bool {
+	if a.Kind == exchange.AuthorRegion {
+		return true
+	}
+	key, ok := directory.AgencyKeyAt(h.Origin, a.Agency, *a.Key, index)
+	return ok && key.Public.Verify(sm.LabelAuthor, c.cfg.LedgerID, record, a.Signature) == nil
+}
+
+// parallel runs do(0) … do(n-1) on all cores and returns one of the errors.
+func parallel(n int, do func(int) error) error {
+	workers := min(runtime.GOMAXPROCS(0), n/16+1)
+	errs := make([]error, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < n && errs[w] == nil; i += workers {
+				errs[w] = do(i)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
