@@ -36,6 +36,13 @@ func TestRecordVector(t *testing.T) {
 	if got := hex.EncodeToString(raw); got != strings.TrimSpace(string(want)) {
 		t.Errorf("the record's bytes have changed:\n%s", got)
 	}
+	page, err := os.ReadFile("../docs/formats/record.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(strings.ReplaceAll(string(page), "\n", ""), strings.TrimSpace(string(want))) {
+		t.Error("the page has another vector")
+	}
 	if err := kindForTest().Validate(raw); err != nil {
 		t.Error(err)
 	}

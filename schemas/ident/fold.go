@@ -45,6 +45,10 @@ func Visible(s string) string {
 }
 
 func visibleRune(r rune) rune {
+	// Nearly every character is one of these.
+	if (r >= ' ' && r <= '~') || (r >= 0x4E00 && r <= 0x9FFF) {
+		return r
+	}
 	switch r {
 	case 0xA0, 0x2007, 0x202F:
 		return ' '

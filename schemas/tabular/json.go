@@ -26,7 +26,13 @@ type jsonSource struct {
 	ended   bool
 	count   int
 	told    []schemas.Finding
-	unknown map[string]bool
+	columns map[string]keyColumn // by key, for what repeats in every record
+}
+
+// keyColumn is what a key means, if anything.
+type keyColumn struct {
+	schemas.Column
+	known bool
 }
 
 func openJSON(in *bufio.Reader, dict *schemas.Dictionary, limits Limits) (rowSource, error) {
@@ -35,7 +41,7 @@ func openJSON(in *bufio.Reader, dict *schemas.Dictionary, limits Limits) (rowSou
 			return nil, err
 		}
 	}
-	s := &jsonSource{dict: dict, limits: limits, budget: recordReader{src: in}, unknown: make(map[string]bool)}
+	s := &jsonSource{dict: dict, limits: limits, budget: recordReader{src: in}, columns: make(map[string]keyColumn)}
 	s.decoder = json.NewDecoder(&s.budget)
 	s.decoder.UseNumber()
 	s.refill()
@@ -182,12 +188,9 @@ func (s *jsonSource) row(raw []byte) (schemas.Row, error) {
 			cell.Value = string(value)
 			cell.Number = value[0] == '-' || (value[0] >= '0' && value[0] <= '9')
 		}
-		c, known := s.dict.Column(m.name)
-		switch {
-		case c.Field != nil:
+		c := s.column(m.name)
+		if c.Field != nil {
 			cell.Field, cell.Yuan, cell.IfDate = c.Field.Code, c.Yuan, c.IfDate
-		case !known:
-			s.tellUnknown(m.name)
 		}
 		if cell.Value != "" && !c.Ordinal {
 			row.Cells = append(row.Cells, cell)
@@ -196,15 +199,24 @@ func (s *jsonSource) row(raw []byte) (schemas.Row, error) {
 	return row, nil
 }
 
-func (s *jsonSource) tellUnknown(name string) {
-	const most = 100
-	if s.unknown[name] || len(s.unknown) >= most || len(name) > 256 {
-		return
+// column looks a key up, and tells of an unknown one when it first occurs.
+func (s *jsonSource) column(name string) keyColumn {
+	if c, ok := s.columns[name]; ok {
+		return c
 	}
-	s.unknown[name] = true
-	f := schemas.NewFinding(schemas.UnknownColumn, schemas.Row{})
-	f.Column = name
-	s.told = append(s.told, f)
+	var c keyColumn
+	c.Column, c.known = s.dict.Column(name)
+	// Beyond this, keys that never repeat are neither kept nor told of.
+	if len(s.columns) >= mostFindings || len(name) > 256 {
+		return c
+	}
+	s.columns[name] = c
+	if !c.known {
+		f := schemas.NewFinding(schemas.UnknownColumn, schemas.Row{})
+		f.Column = name
+		s.told = append(s.told, f)
+	}
+	return c
 }
 
 func (s *jsonSource) badRecord() error {
