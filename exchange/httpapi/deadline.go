@@ -1,0 +1,59 @@
+package httpapi
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// Bounds of an upload: a sender must give something every readPause, and all
+// of it within readTotal. 256 MiB take 15 minutes at 2.3 Mbit/s.
+const (
+	readPause = 30 * time.Second
+	readTotal = 15 * time.Minute
+)
+
+// pacedBody moves the connection's read deadline on as the body comes in, so
+// that a large file may take its time and a trickle may not take for ever.
+type pacedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	until   time.Time
+}
+
+// paced lifts the server's short time-outs from an upload.
+func paced(w http.ResponseWriter, body io.ReadCloser) io.ReadCloser {
+	return &pacedBody{ReadCloser: body, control: http.NewResponseController(w), until: time.Now().Add(readTotal)}
+}
+
+func (b *pacedBody) Read(p []byte) (int, error) {
+	next := time.Now().Add(readPause)
+	if next.After(b.until) {
+		next = b.until
+	}
+	// A writer without deadlines is a test's recorder.
+	_ = b.control.SetReadDeadline(next)
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		// Left standing, the deadline would end the request's context while its
+		// rows are judged: the server keeps reading to notice a hang-up.
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// unhurried takes the read deadline off a request that has been read and now
+// waits for something to happen.
+func unhurried(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+}
+
+// answerWithin sets how long the answer may still take; 0 takes the limit off
+// until it is set again.
+func answerWithin(w http.ResponseWriter, d time.Duration) {
+	var at time.Time
+	if d > 0 {
+		at = time.Now().Add(d)
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(at)
+}

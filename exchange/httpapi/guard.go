@@ -1,0 +1,229 @@
+package httpapi
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/xinqiao/creditgw/exchange"
+)
+
+// guard stands in front of a route: who is it, may he, how often, how much;
+// and behind it: the answer, the log line and the metrics.
+func (a *API) guard(t route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		a.metrics.inFlight.Inc()
+		defer a.metrics.inFlight.Dec()
+		id := rand.Text()
+		w.Header().Set("X-Request-Id", id)
+		out := &recorder{ResponseWriter: w}
+		p, err := a.admit(w, r, t)
+		if err == nil {
+			err = a.answer(out, r, p, t)
+		}
+		var e *exchange.Error
+		if err != nil {
+			e = fault(err)
+			if out.status == 0 && r.Context().Err() == nil {
+				refuse(out, r, id, err)
+			}
+		}
+		a.account(r, t, p, out, e, id, time.Since(began))
+	})
+}
+
+// unrouted answers what no route takes.
+func (a *API) unrouted(err *exchange.Error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began, id := time.Now(), rand.Text()
+		w.Header().Set("X-Request-Id", id)
+		out := &recorder{ResponseWriter: w}
+		refuse(out, r, id, err)
+		a.account(r, route{method: "OTHER", path: "none"}, exchange.Principal{}, out, err, id, time.Since(began))
+	})
+}
+
+// admit says who calls, and bounds the body before anything reads it.
+func (a *API) admit(w http.ResponseWriter, r *http.Request, t route) (exchange.Principal, error) {
+	var p exchange.Principal
+	if !t.public {
+		token, ok := bearer(r)
+		if ok {
+			p, ok = a.Tokens.Lookup(token)
+		}
+		if !ok {
+			return exchange.Principal{}, errToken
+		}
+		if len(t.roles) > 0 && !p.Is(t.roles...) {
+			return p, exchange.Fail(exchange.KindForbidden, "ROLE", "此令牌的角色不能这样做", "this token's role may not do this")
+		}
+		if err := a.throttle(w, p); err != nil {
+			return p, err
+		}
+	}
+	if r.ContentLength > t.body {
+		return p, &http.MaxBytesError{Limit: t.body}
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, t.body)
+	return p, nil
+}
+
+var errToken = func() error {
+	e := exchange.Fail(kindUnauthenticated, "TOKEN", "令牌缺失、无效或已过期", "the token is missing, unknown or expired")
+	e.Hint.ZH, e.Hint.EN = "请求头应为 Authorization: Bearer 令牌", "send Authorization: Bearer TOKEN"
+	return e
+}()
+
+// maxToken bounds what is hashed for a look-up.
+const maxToken = 256
+
+func bearer(r *http.Request) (string, bool) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return token, ok && strings.EqualFold(scheme, "Bearer") && token != "" && len(token) <= maxToken
+}
+
+// throttle bounds one token's requests.
+func (a *API) throttle(w http.ResponseWriter, p exchange.Principal) error {
+	a.mu.Lock()
+	l := a.limiters[p.ID]
+	if l == nil {
+		l = rate.NewLimiter(a.Rate, a.Burst)
+		a.limiters[p.ID] = l // as many as there are tokens
+	}
+	a.mu.Unlock()
+	reservation := l.Reserve()
+	delay := reservation.Delay()
+	if delay == 0 {
+		return nil
+	}
+	reservation.Cancel()
+	w.Header().Set("Retry-After", strconv.Itoa(int(delay/time.Second)+1))
+	return exchange.Fail(exchange.KindBusy, "RATE", "请求过于频繁，请按 Retry-After 重试", "too many requests; come again after Retry-After")
+}
+
+// answer runs the handler. A panic is a fault of ours that must not take the
+// node along.
+func (a *API) answer(w http.ResponseWriter, r *http.Request, p exchange.Principal, t route) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler {
+				panic(v)
+			}
+			a.Logger.Error("panic in a handler", "route", t.pattern(), "stack", string(debug.Stack()))
+			err = exchange.Fail(exchange.KindInternal, "INTERNAL", "系统内部错误，已记入日志", "our fault; the log knows more")
+		}
+	}()
+	if t.method == http.MethodGet && !t.public {
+		if err := a.freshen(r); err != nil {
+			return err
+		}
+	}
+	return t.handle(w, r, p)
+}
+
+// account counts the request and logs it: ids and codes, never a value that
+// could name a firm or a person.
+func (a *API) account(r *http.Request, t route, p exchange.Principal, out *recorder, e *exchange.Error, id string, took time.Duration) {
+	a.metrics.request(t, out.code(), took)
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("request", id), slog.String("method", t.method), slog.String("path", shownPath(t.path, r)),
+		slog.Int("status", out.code()), slog.Int64("bytes", out.bytes), slog.Duration("took", took),
+	}
+	if p.ID != "" {
+		attrs = append(attrs, slog.String("token", p.ID), slog.String("role", string(p.Role)))
+	}
+	if e != nil {
+		attrs = append(attrs, slog.String("code", e.Code))
+		if e.Kind == exchange.KindInternal {
+			level = slog.LevelError
+			if e.Cause != nil {
+				attrs = append(attrs, slog.String("cause", e.Cause.Error()))
+			}
+		}
+	}
+	if t.public && e == nil {
+		level = slog.LevelDebug // probes and scrapes
+	}
+	a.Logger.LogAttrs(r.Context(), level, "http", attrs...)
+}
+
+// ownID is the form of what may stand in a log: a submission, a record, a key
+// or a register. A USCC has none of them, wherever in a path it is given.
+var ownID = regexp.MustCompile(`^(?:s-[a-z0-9]{26}|[0-9a-f]{32}|[0-9a-f]{64}|firms|authorities)$`)
+
+// shownPath is the route with the ids of this request.
+func shownPath(pattern string, r *http.Request) string {
+	segments := strings.Split(pattern, "/")
+	for i, s := range segments {
+		if !strings.HasPrefix(s, "{") {
+			continue
+		}
+		segments[i] = r.PathValue(strings.Trim(s, "{}"))
+		if !ownID.MatchString(segments[i]) {
+			segments[i] = "***"
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+// recorder notes what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (o *recorder) WriteHeader(status int) {
+	if o.status == 0 {
+		o.status = status
+	}
+	o.ResponseWriter.WriteHeader(status)
+}
+
+func (o *recorder) Write(b []byte) (int, error) {
+	if o.status == 0 {
+		o.status = http.StatusOK
+	}
+	n, err := o.ResponseWriter.Write(b)
+	o.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController through.
+func (o *recorder) Unwrap() http.ResponseWriter { return o.ResponseWriter }
+
+// statusGone is what nginx logs for a client that left before the answer.
+const statusGone = 499
+
+func (o *recorder) code() int {
+	if o.status == 0 {
+		return statusGone
+	}
+	return o.status
+}
+
+// reply writes v as JSON.
+func reply(w http.ResponseWriter, status int, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// owns reports whether an agency may see what submitter sent. Roles that are
+// not an agency's see all of their region.
+func owns(p exchange.Principal, submitter string) bool {
+	return !p.Is(agencies...) || slices.Contains(p.Scope.Units, submitter)
+}

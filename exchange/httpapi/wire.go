@@ -1,0 +1,233 @@
+package httpapi
+
+import (
+	"time"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/schemas"
+)
+
+// Submission is what a submission's sender is told. Findings are of all rows,
+// in row order, up to a thousand.
+type Submission struct {
+	exchange.SubmissionView
+	Findings   []schemas.FindingView `json:"findings"`
+	LedgerSize uint64                `json:"ledger_size"`
+}
+
+// Row is one row of a submission with what was found in it.
+type Row struct {
+	exchange.RowView
+	Findings []schemas.FindingView `json:"findings"`
+}
+
+// QuarantineItem is a bad row that waits to be mended.
+type QuarantineItem struct {
+	exchange.QuarantineItem
+	Findings []schemas.FindingView `json:"findings"`
+}
+
+// Record is a record with all that this region may say of it to this caller.
+type Record struct {
+	exchange.RecordView
+	LedgerSize uint64 `json:"ledger_size"`
+}
+
+// Page is one page of a list. Next is "" at the end.
+type Page[T any] struct {
+	Items      []T    `json:"items"`
+	Next       string `json:"next"`
+	LedgerSize uint64 `json:"ledger_size"`
+}
+
+// Reminders is one pull of the feed. A client goes on from Next, which is
+// never "" unless open reminders are listed.
+type Reminders struct {
+	Items []exchange.Reminder `json:"items"`
+	Next  string              `json:"next"`
+	// Resume is on the first page of open reminders: the feed's cursor as of
+	// just before the list, from which to pull when the list is done.
+	Resume     string `json:"resume,omitempty"`
+	LedgerSize uint64 `json:"ledger_size"`
+}
+
+// Ack is the app's word on one reminder.
+type Ack struct {
+	ID     string            `json:"id"`
+	State  exchange.AckState `json:"state"`
+	At     *time.Time        `json:"at,omitempty"`     // nil: now
+	Reason string            `json:"reason,omitempty"` // a code
+}
+
+// Acks is the body of an acknowledgement.
+type Acks struct {
+	Acks []Ack `json:"acks"`
+}
+
+// AckResult answers one ack. The results come in the order of the acks.
+type AckResult struct {
+	ID     string             `json:"id"`
+	State  exchange.AckState  `json:"state"`
+	Result exchange.AckAnswer `json:"result"`
+}
+
+// AckResults answers Acks.
+type AckResults struct {
+	Acks       []AckResult `json:"acks"`
+	LedgerSize uint64      `json:"ledger_size"`
+}
+
+// Binding is the body that binds a firm to the app. Who the person is stays
+// with the app.
+type Binding struct {
+	BoundAt *time.Time `json:"bound_at,omitempty"` // nil: now
+	Proof   string     `json:"proof,omitempty"`
+}
+
+// NewKey registers an agency's public key.
+type NewKey struct {
+	Name   string `json:"name"`
+	Label  string `json:"label,omitempty"`
+	Public []byte `json:"public_key"` // base64 of the 65-byte uncompressed point
+}
+
+// KeyEntry says which ledger entry will bring the change of a key into force.
+type KeyEntry struct {
+	Entry      exchange.EntryID `json:"entry"`
+	KeyID      sm.KeyID         `json:"key_id"`
+	LedgerSize uint64           `json:"ledger_size"`
+}
+
+// AgencyKey is one registered key. It is in force after leaf From and before
+// leaf Until; Until 0 is still in force.
+type AgencyKey struct {
+	KeyID  sm.KeyID     `json:"key_id"`
+	Region peers.Region `json:"region"`
+	USCC   string       `json:"uscc"`
+	Name   string       `json:"name"`
+	Label  string       `json:"label,omitempty"`
+	Public []byte       `json:"public_key"`
+	From   uint64       `json:"from"`
+	Until  uint64       `json:"until"`
+}
+
+// RegisterImport is what came of a register file. Rows that were refused are
+// told in Findings; the others are in the register.
+type RegisterImport struct {
+	Register string                `json:"register"`
+	Rows     int                   `json:"rows"`
+	Accepted int                   `json:"accepted"`
+	Findings []schemas.FindingView `json:"findings"`
+}
+
+// Checkpoint is the ledger at a size, in this node's own copy.
+type Checkpoint struct {
+	Ledger     sm.Digest `json:"ledger"`
+	Size       uint64    `json:"size"`
+	Root       sm.Digest `json:"root"`
+	LedgerSize uint64    `json:"ledger_size"`
+}
+
+// InclusionProof shows that a leaf is under a root.
+type InclusionProof struct {
+	Index      uint64      `json:"index"`
+	Size       uint64      `json:"size"`
+	Root       sm.Digest   `json:"root"`
+	Path       []sm.Digest `json:"path"`
+	LedgerSize uint64      `json:"ledger_size"`
+}
+
+// ConsistencyProof shows that one root's ledger begins with another's.
+type ConsistencyProof struct {
+	From       uint64      `json:"from"`
+	To         uint64      `json:"to"`
+	FromRoot   sm.Digest   `json:"from_root"`
+	ToRoot     sm.Digest   `json:"to_root"`
+	Path       []sm.Digest `json:"path"`
+	LedgerSize uint64      `json:"ledger_size"`
+}
+
+// LedgerEntry is one leaf with what proves that its region signed it: the
+// header is under the preamble's root by Path, and Signature signs Preamble.
+// Bytes are base64 and exactly those that were signed.
+type LedgerEntry struct {
+	Index     uint64           `json:"index"`
+	Header    []byte           `json:"header"`
+	ID        exchange.EntryID `json:"id"`
+	Class     exchange.Class   `json:"class"`
+	Kind      string           `json:"kind"`
+	Origin    peers.Region     `json:"origin"`
+	To        []peers.Region   `json:"recipients"`
+	IssuedAt  time.Time        `json:"issued_at"`
+	Preamble  []byte           `json:"preamble"`
+	Signature []byte           `json:"signature"`
+	Seq       uint64           `json:"batch_seq"`
+	Item      int              `json:"batch_item"`
+	Path      []sm.Digest      `json:"batch_path"`
+}
+
+// NodeStatus is what the node tells of itself and the others.
+type NodeStatus struct {
+	Node      string    `json:"node"`
+	Version   string    `json:"version"`
+	StartedAt time.Time `json:"started_at"`
+	Now       time.Time `json:"now"`    // domain clock
+	Leader    string    `json:"leader"` // "" when none is known
+	Term      uint64    `json:"term"`
+	Committed uint64    `json:"committed"` // Raft indexes
+	Applied   uint64    `json:"applied"`
+	Journal   uint64    `json:"journal"` // position of the last durable event
+	Peers     []Peer    `json:"peers"`
+	// Refused counts what came from other nodes and was refused, by reason.
+	Refused map[string]uint64 `json:"refused"`
+}
+
+// Peer is one node of the directory as this node sees it.
+type Peer struct {
+	Node   string       `json:"node"`
+	Region peers.Region `json:"region"`
+	Self   bool         `json:"self,omitempty"`
+	Leader bool         `json:"leader,omitempty"`
+	// Acknowledged is the highest Raft index this peer has acknowledged, known
+	// to the leader only; Lag is how far behind the leader that is.
+	Acknowledged *uint64 `json:"acknowledged,omitempty"`
+	Lag          *uint64 `json:"lag,omitempty"`
+}
+
+// Status is the node's status with the ledger's and the casebook's.
+type Status struct {
+	Region peers.Region `json:"region"`
+	NodeStatus
+	Ledger     sm.Digest       `json:"ledger"`
+	Root       sm.Digest       `json:"root"`
+	LedgerSize uint64          `json:"ledger_size"`
+	Followed   uint64          `json:"followed"` // leaves the casebook has read
+	Counts     exchange.Counts `json:"counts"`
+	Ready      bool            `json:"ready"`
+	Reasons    []string        `json:"reasons"`
+}
+
+// Readiness is the answer of /readyz.
+type Readiness struct {
+	Ready   bool     `json:"ready"`
+	Reasons []string `json:"reasons"`
+}
+
+// inLanguage puts findings into one language, never nil.
+func inLanguage(findings []schemas.Finding, lang string) []schemas.FindingView {
+	out := make([]schemas.FindingView, len(findings))
+	for i, f := range findings {
+		out[i] = f.In(lang)
+	}
+	return out
+}
+
+// listed makes an empty list of a nil one, which JSON would call null.
+func listed[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}
