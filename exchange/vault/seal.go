@@ -1,0 +1,59 @@
+package vault
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+)
+
+// Seal encrypts a private copy under the slot's key. The caller seals one
+// plaintext only under one slot, purpose and counter: a second one would give
+// both away.
+func (v *Vault) Seal(slot uint64, purpose exchange.Purpose, counter uint64, plaintext []byte) ([]byte, error) {
+	key, err := v.key(slot)
+	if err != nil {
+		return nil, err
+	}
+	return key.Seal(nonce(purpose, counter), plaintext, nil), nil
+}
+
+// Open decrypts what Seal made. Its error on an erased slot is
+// exchange.ErrErased.
+func (v *Vault) Open(slot uint64, purpose exchange.Purpose, counter uint64, sealed []byte) ([]byte, error) {
+	key, err := v.key(slot)
+	if err != nil {
+		return nil, err
+	}
+	plaintext, err := key.Open(nonce(purpose, counter), sealed, nil)
+	if err != nil {
+		return nil, fmt.Errorf("vault: slot %d, purpose %d: the private copy or its key is damaged: %w", slot, purpose, err)
+	}
+	return plaintext, nil
+}
+
+// key reads the slot's key from the file each time: a cached one would survive
+// its erasure.
+func (v *Vault) key(slot uint64) (sm.ContentKey, error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	var key sm.ContentKey
+	if slot == 0 || slot > v.slots {
+		return key, notFound(slot)
+	}
+	if _, err := v.file.ReadAt(key[:], int64(slot)*keySize); err != nil {
+		return key, fmt.Errorf("vault: read: %w", err)
+	}
+	if key == (sm.ContentKey{}) {
+		return key, fmt.Errorf("vault: slot %d: %w", slot, exchange.ErrErased)
+	}
+	return key, nil
+}
+
+// nonce is the purpose and an 11-byte counter.
+func nonce(purpose exchange.Purpose, counter uint64) (n [12]byte) {
+	n[0] = byte(purpose)
+	binary.BigEndian.PutUint64(n[4:], counter)
+	return n
+}

@@ -1,0 +1,224 @@
+// Package vault keeps one SM4 key per slot in one file, and seals a region's
+// private copies under them: docs/formats/vault.md. Keys never leave it.
+package vault
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+)
+
+const (
+	headerSize = 16 // as long as a key, so that slot n is at n × 16
+	keySize    = sm.ContentKeySize
+	block      = 4096    // slots drawn at a time
+	maxSlots   = 1 << 36 // 1 TiB of keys
+)
+
+var (
+	magic      = [4]byte([]byte("xqvt"))
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+)
+
+// Config is what a vault is built from.
+type Config struct {
+	Path string // made if it does not exist; its directory must
+	Rand io.Reader
+	// Fatal is called once when a write or an fsync has failed. It should end
+	// the process; until it does, Ensure and Erase fail.
+	Fatal func(error)
+}
+
+// Vault implements exchange.Vault. A second process is refused.
+type Vault struct {
+	cfg  Config
+	file *os.File
+
+	mu     sync.RWMutex
+	slots  uint64 // keys of slots 1 … slots are durable
+	failed error
+}
+
+var _ exchange.Vault = (*Vault)(nil)
+
+// Open opens the vault, or makes an empty one.
+func Open(cfg Config) (*Vault, error) {
+	f, err := os.OpenFile(cfg.Path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		f, err = create(cfg.Path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("vault: %w", err)
+	}
+	v := &Vault{cfg: cfg, file: f}
+	if v.slots, err = load(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return v, nil
+}
+
+// create makes an empty vault that is whole from the moment it has its name.
+func create(path string) (*os.File, error) {
+	temp := path + ".tmp"
+	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.Write(header(0))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// load takes the file for this process and reads how many keys are durable.
+func load(f *os.File) (uint64, error) {
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return 0, fmt.Errorf("vault: %s is in use by another process: %w", f.Name(), err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return 0, fmt.Errorf("vault: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return 0, fmt.Errorf("vault: %s has mode %04o; others may not read or write it: chmod 600", f.Name(), mode)
+	}
+	head := make([]byte, headerSize)
+	if n, err := f.ReadAt(head, 0); err != nil {
+		return 0, fmt.Errorf("vault: %s is damaged at offset %d: header is incomplete", f.Name(), n)
+	}
+	slots, err := parseHeader(head)
+	if err != nil {
+		return 0, fmt.Errorf("vault: %s is damaged at offset 0: %w", f.Name(), err)
+	}
+	if end := int64(slots+1) * keySize; info.Size() < end {
+		return 0, fmt.Errorf("vault: %s is damaged at offset %d: it should have %d bytes", f.Name(), info.Size(), end)
+	}
+	return slots, nil
+}
+
+func header(slots uint64) []byte {
+	b := append(make([]byte, 0, headerSize), magic[:]...)
+	b = binary.BigEndian.AppendUint64(b, slots)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+func parseHeader(b []byte) (slots uint64, err error) {
+	switch {
+	case [4]byte(b) != magic:
+		return 0, errors.New("not a vault of this version")
+	case crc32.Checksum(b[:12], castagnoli) != binary.BigEndian.Uint32(b[12:]):
+		return 0, errors.New("header does not match its checksum")
+	}
+	if slots = binary.BigEndian.Uint64(b[4:]); slots > maxSlots {
+		return 0, errors.New("header out of range")
+	}
+	return slots, nil
+}
+
+// Ensure makes the keys of all slots < next durable, and some more, so that it
+// rarely has to.
+func (v *Vault) Ensure(next uint64) error {
+	v.mu.RLock()
+	enough := next <= v.slots+1 && v.failed == nil
+	v.mu.RUnlock()
+	if enough {
+		return nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.failed != nil {
+		return v.failed
+	}
+	if next > maxSlots {
+		return fmt.Errorf("vault: slot %d is beyond the limit of %d", next, uint64(maxSlots))
+	}
+	for v.slots+1 < next {
+		if err := v.grow(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// grow adds a block of keys. They are durable before the header counts them,
+// so a crash in between leaves bytes that are written again.
+func (v *Vault) grow() error {
+	keys := make([]byte, block*keySize)
+	if _, err := io.ReadFull(v.cfg.Rand, keys); err != nil {
+		return fmt.Errorf("vault: random source: %w", err)
+	}
+	for k := keys; len(k) > 0; k = k[keySize:] {
+		if [keySize]byte(k) == ([keySize]byte{}) {
+			return errors.New("vault: random source gave 16 zero bytes")
+		}
+	}
+	err := v.write(keys, int64(v.slots+1)*keySize)
+	if err == nil {
+		err = v.write(header(v.slots+block), 0)
+	}
+	clear(keys)
+	if err != nil {
+		return err
+	}
+	v.slots += block
+	return nil
+}
+
+// Erase overwrites the slot's key and syncs. Erasing again is no error.
+func (v *Vault) Erase(slot uint64) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.failed != nil {
+		return v.failed
+	}
+	if slot == 0 || slot > v.slots {
+		return notFound(slot)
+	}
+	return v.write(make([]byte, keySize), int64(slot)*keySize)
+}
+
+// write is durable when it returns nil; v.mu is held. After an error nothing
+// more is written: the kernel may have dropped what it could not write.
+func (v *Vault) write(b []byte, at int64) error {
+	_, err := v.file.WriteAt(b, at)
+	if err == nil {
+		err = v.file.Sync()
+	}
+	if err != nil {
+		v.failed = fmt.Errorf("vault: write: %w", err)
+		v.cfg.Fatal(v.failed)
+	}
+	return v.failed
+}
+
+// Close lets the file go.
+func (v *Vault) Close() error { return v.file.Close() }
+
+func notFound(slot uint64) error { return fmt.Errorf("vault: slot %d: %w", slot, exchange.ErrNotFound) }
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

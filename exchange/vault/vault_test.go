@@ -1,0 +1,345 @@
+package vault
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+)
+
+func open(t testing.TB, path string) *Vault {
+	t.Helper()
+	v, err := Open(Config{Path: path, Rand: rand.Reader, Fatal: func(err error) { t.Errorf("fatal: %v", err) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func closeVault(t testing.TB, v *Vault) {
+	t.Helper()
+	if err := v.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func ensure(t testing.TB, v *Vault, next uint64) {
+	t.Helper()
+	if err := v.Ensure(next); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func seal(t testing.TB, v *Vault, slot uint64, p exchange.Purpose, counter uint64, text string) []byte {
+	t.Helper()
+	sealed, err := v.Seal(slot, p, counter, []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealed
+}
+
+func TestWhatWasSealedOpensAfterReopeningUntilItsSlotIsErased(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vault")
+	v := open(t, path)
+	ensure(t, v, 6000)
+	sealed := make(map[uint64][]byte)
+	for _, slot := range []uint64{1, 2, 4096, 4097, 5999} {
+		sealed[slot] = seal(t, v, slot, exchange.PurposeRow, 0, "private")
+	}
+	for range 2 {
+		if err := v.Erase(2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeVault(t, v)
+
+	v = open(t, path)
+	for slot, s := range sealed {
+		text, err := v.Open(slot, exchange.PurposeRow, 0, s)
+		if slot == 2 {
+			if !errors.Is(err, exchange.ErrErased) || !errors.Is(err, exchange.ErrNotFound) {
+				t.Errorf("erased slot: %v", err)
+			}
+		} else if err != nil || string(text) != "private" {
+			t.Errorf("slot %d: %q, %v", slot, text, err)
+		}
+	}
+	if _, err := v.Seal(2, exchange.PurposeRow, 0, nil); !errors.Is(err, exchange.ErrErased) {
+		t.Errorf("sealing under an erased slot: %v", err)
+	}
+	closeVault(t, v)
+	if slots, erased, err := Check(path); slots != 2*block || erased != 1 || err != nil {
+		t.Errorf("check: %d slots, %d erased, %v", slots, erased, err)
+	}
+}
+
+func TestErasingOverwritesTheKeyAndNothingElse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vault")
+	v := open(t, path)
+	defer closeVault(t, v)
+	ensure(t, v, 2)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Erase(7); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(before[7*16 : 8*16])
+	if !bytes.Equal(before, after) {
+		t.Error("the file differs in more than 16 zero bytes at 7 × 16")
+	}
+}
+
+func TestASlotThatWasNeverMadeIsNotFound(t *testing.T) {
+	v := open(t, filepath.Join(t.TempDir(), "vault"))
+	defer closeVault(t, v)
+	ensure(t, v, 2)
+	for _, slot := range []uint64{0, block + 1, 1 << 63} {
+		_, sealErr := v.Seal(slot, exchange.PurposeRow, 0, nil)
+		for what, err := range map[string]error{"seal": sealErr, "erase": v.Erase(slot)} {
+			if !errors.Is(err, exchange.ErrNotFound) || errors.Is(err, exchange.ErrErased) {
+				t.Errorf("%s slot %d: %v", what, slot, err)
+			}
+		}
+	}
+	if err := v.Ensure(1 << 63); err == nil {
+		t.Error("2⁶³ slots were made")
+	}
+}
+
+// The nonce is a format: docs/formats/vault.md.
+func TestPurposeAndCounterAreTheNonce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vault")
+	v := open(t, path)
+	defer closeVault(t, v)
+	ensure(t, v, 2)
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := sm.ContentKey(raw[16:32])
+	sealed := seal(t, v, 1, exchange.PurposeReminder, 0x0102, "text")
+	nonce := [12]byte{0: 3, 10: 1, 11: 2}
+	if text, err := key.Open(nonce, sealed, nil); err != nil || string(text) != "text" {
+		t.Errorf("%q, %v", text, err)
+	}
+	for _, other := range []struct {
+		slot    uint64
+		purpose exchange.Purpose
+		counter uint64
+	}{{2, 3, 0x0102}, {1, 2, 0x0102}, {1, 3, 0x0103}} {
+		if _, err := v.Open(other.slot, other.purpose, other.counter, sealed); !errors.Is(err, sm.ErrDecrypt) {
+			t.Errorf("%+v: %v", other, err)
+		}
+	}
+}
+
+func TestARottenKeyIsNamedByItsSlot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vault")
+	v := open(t, path)
+	defer closeVault(t, v)
+	ensure(t, v, 2)
+	sealed := seal(t, v, 9, exchange.PurposeRow, 0, "private")
+	if _, err := v.file.WriteAt([]byte{0x55, 0x55}, 9*16+3); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Open(9, exchange.PurposeRow, 0, sealed); err == nil || !strings.Contains(err.Error(), "slot 9") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Between the keys and the header that counts them: the bytes are there, the
+// slots are not, and the keys are drawn again.
+func TestACrashWhileGrowingLeavesNoHalfMadeSlot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vault")
+	v := open(t, path)
+	ensure(t, v, 2)
+	sealed := seal(t, v, block, exchange.PurposeRow, 0, "last")
+	closeVault(t, v)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(make([]byte, 1000)); err != nil { // zeros would read as erased
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	v = open(t, path)
+	defer closeVault(t, v)
+	if _, err := v.Seal(block+1, exchange.PurposeRow, 0, nil); !errors.Is(err, exchange.ErrNotFound) || errors.Is(err, exchange.ErrErased) {
+		t.Errorf("half-made slot: %v", err)
+	}
+	ensure(t, v, block+2)
+	seal(t, v, block+1, exchange.PurposeRow, 0, "next")
+	if text, err := v.Open(block, exchange.PurposeRow, 0, sealed); err != nil || string(text) != "last" {
+		t.Errorf("slot before: %q, %v", text, err)
+	}
+}
+
+func TestDamageIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	good := filepath.Join(dir, "good")
+	v := open(t, good)
+	ensure(t, v, 2)
+	closeVault(t, v)
+	raw, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuse := func(name string, raw []byte, mode os.FileMode) {
+		t.Helper()
+		path := filepath.Join(dir, "bad")
+		if err := os.WriteFile(path, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(Config{Path: path}); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, _, err := Check(path); err == nil {
+			t.Errorf("%s: check finds nothing", name)
+		}
+	}
+	for at := range headerSize {
+		bad := bytes.Clone(raw)
+		bad[at] ^= 1
+		refuse("flipped header bit", bad, 0o600)
+	}
+	refuse("empty", nil, 0o600)
+	refuse("half a header", raw[:9], 0o600)
+	refuse("short", raw[:len(raw)-1], 0o600)
+	refuse("readable by others", raw, 0o644)
+}
+
+func TestARandomSourceThatFailsMakesNoSlot(t *testing.T) {
+	for name, random := range map[string]io.Reader{
+		"error": iotest.ErrReader(errors.New("no entropy")),
+		"short": strings.NewReader("few"),
+		"zeros": bytes.NewReader(make([]byte, 2*block*keySize)),
+	} {
+		path := filepath.Join(t.TempDir(), "vault")
+		v, err := Open(Config{Path: path, Rand: random, Fatal: func(err error) { t.Errorf("fatal: %v", err) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := v.Ensure(2); err == nil {
+			t.Errorf("%s: slots were made", name)
+		}
+		closeVault(t, v)
+		if info, err := os.Stat(path); err != nil || info.Size() != headerSize || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+}
+
+// The file is closed behind the vault's back, so that the write fails.
+func TestAFailedWriteEndsTheProcess(t *testing.T) {
+	fatal := 0
+	v, err := Open(Config{Path: filepath.Join(t.TempDir(), "vault"), Rand: rand.Reader, Fatal: func(error) { fatal++ }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ensure(t, v, 2)
+	closeVault(t, v)
+	for range 2 {
+		if err := v.Erase(1); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("erase: %v", err)
+		}
+		if err := v.Ensure(1); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("ensure: %v", err)
+		}
+	}
+	if fatal != 1 {
+		t.Errorf("fatal was called %d times", fatal)
+	}
+}
+
+func TestASecondProcessIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vault")
+	v := open(t, path)
+	defer closeVault(t, v)
+	if _, err := Open(Config{Path: path}); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestConcurrentUseKeepsEverySlotsKey(t *testing.T) {
+	v := open(t, filepath.Join(t.TempDir(), "vault"))
+	defer closeVault(t, v)
+	var wg sync.WaitGroup
+	for w := range uint64(4) {
+		wg.Go(func() {
+			for i := range uint64(3) {
+				slot := 1 + w + i*block
+				if err := v.Ensure(slot + 1); err != nil {
+					t.Error(err)
+				}
+				sealed, err := v.Seal(slot, exchange.PurposeKey, 0, []byte("key"))
+				if err != nil {
+					t.Error(err)
+				}
+				if text, err := v.Open(slot, exchange.PurposeKey, 0, sealed); err != nil || string(text) != "key" {
+					t.Errorf("slot %d: %q, %v", slot, text, err)
+				}
+				if err := v.Erase(slot); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// The vector of docs/formats/vault.md.
+func TestHeaderVector(t *testing.T) {
+	const want = "78717674" + "0000000000001000" + "59752a5f"
+	if got := hex.EncodeToString(header(4096)); got != want {
+		t.Errorf("header of 4,096 slots is %s", got)
+	}
+}
+
+func FuzzHeader(f *testing.F) {
+	f.Add(header(0))
+	f.Add(header(maxSlots))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if len(raw) != headerSize {
+			return
+		}
+		if slots, err := parseHeader(raw); err == nil && !bytes.Equal(header(slots), raw) {
+			t.Errorf("two spellings of %d slots", slots)
+		}
+	})
+}
+
+func BenchmarkSeal(b *testing.B) {
+	v := open(b, filepath.Join(b.TempDir(), "vault"))
+	defer closeVault(b, v)
+	ensure(b, v, 2)
+	text := make([]byte, 300)
+	for b.Loop() {
+		if _, err := v.Seal(1, exchange.PurposeRow, 0, text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
