@@ -2,7 +2,6 @@ package sm
 
 import (
 	"crypto/cipher"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -82,9 +81,7 @@ func (k ContentKey) Open(nonce [12]byte, ct, aad []byte) ([]byte, error) {
 }
 
 // MarshalText refuses: a content key leaves the process only wrapped.
-func (k ContentKey) MarshalText() ([]byte, error) {
-	return nil, errors.New("sm: a content key has no text form")
-}
+func (k ContentKey) MarshalText() ([]byte, error) { return nil, errSecretText }
 
 func (k ContentKey) String() string             { return secret }
 func (k ContentKey) GoString() string           { return secret }

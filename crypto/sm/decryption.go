@@ -56,6 +56,9 @@ func (k *DecryptionKey) GoString() string           { return secret }
 func (k *DecryptionKey) Format(f fmt.State, _ rune) { redact(f) }
 func (k *DecryptionKey) LogValue() slog.Value       { return slog.StringValue(secret) }
 
+// MarshalText refuses: a private key leaves the process only as a key file.
+func (k *DecryptionKey) MarshalText() ([]byte, error) { return nil, errSecretText }
+
 // DecryptionPublic is what others encrypt to. It is immutable; compare with
 // Equal.
 type DecryptionPublic struct{ point }

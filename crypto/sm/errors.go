@@ -21,8 +21,9 @@ var (
 )
 
 var (
-	errScalar = errors.New("sm: a private key is a number from 1 to n-2")
-	errRandom = errors.New("sm: the random source is broken")
-	errLabel  = errors.New("sm: a label has 1 to 255 bytes")
-	errSize   = errors.New("sm: plaintext of 16 to 1024 bytes expected")
+	errScalar     = errors.New("sm: a private key is a number from 1 to n-2")
+	errRandom     = errors.New("sm: the random source is broken")
+	errLabel      = errors.New("sm: a label has 1 to 255 bytes")
+	errSecretText = errors.New("sm: a secret key has no text form")
+	errSize       = errors.New("sm: plaintext of 16 to 1024 bytes expected")
 )

@@ -100,6 +100,9 @@ func (k *Private[R]) GoString() string           { return secret }
 func (k *Private[R]) Format(f fmt.State, _ rune) { redact(f) }
 func (k *Private[R]) LogValue() slog.Value       { return slog.StringValue(secret) }
 
+// MarshalText refuses: a private key leaves the process only as a key file.
+func (k *Private[R]) MarshalText() ([]byte, error) { return nil, errSecretText }
+
 // Public is an SM2 verification key of role R. It is parsed once and immutable;
 // keep it for as long as signatures come in, for a verification then needs no
 // parsing. Compare with Equal.
