@@ -62,7 +62,7 @@ type Cell struct {
 	Column string `json:"column" cbor:"2,keyasint"`                    // the header as written
 	Index  int    `json:"index" cbor:"3,keyasint"`                     // column from 0
 	Value  string `json:"value" cbor:"4,keyasint"`
-	Number bool   `json:"number,omitempty" cbor:"5,keyasint,omitempty"`  // the file held a number, not text
+	Number bool   `json:"number,omitempty" cbor:"5,keyasint,omitempty"`  // a number, not text; of a workbook told only for more than 15 digits
 	Yuan   bool   `json:"yuan,omitempty" cbor:"6,keyasint,omitempty"`    // the header says 元, not 万元
 	IfDate bool   `json:"if_date,omitempty" cbor:"7,keyasint,omitempty"` // an old column that counts only if it holds a date
 }

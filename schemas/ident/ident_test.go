@@ -200,7 +200,9 @@ func FuzzIdent(f *testing.F) {
 				t.Error("empty plate")
 			}
 		}
-		OrgCode(s)
+		if code := OrgCode(s); code != "" && len(code) != 9 {
+			t.Errorf("OrgCode(%q) is %q", s, code)
+		}
 		Visible(s)
 		Province(s)
 	})

@@ -1,12 +1,14 @@
 package tabular_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/xinqiao/creditgw/schemas"
+	"github.com/xinqiao/creditgw/schemas/tabular"
 )
 
 // TestEdgeRows judges the 23 rows that were made to lie on the edge of a rule.
@@ -105,6 +107,35 @@ func TestSameFileTwice(t *testing.T) {
 	for content, times := range items {
 		if times%2 != 0 {
 			t.Errorf("a bad row was not the same item: %q", content)
+		}
+	}
+}
+
+// TestCumulativeFile sends the rows of the year so far each month: 500 old
+// ones and 40 new.
+func TestCumulativeFile(t *testing.T) {
+	in, m := newIntake(t)
+	clean := m.Files[slices.IndexFunc(m.Files, func(f sampleFile) bool { return f.File == "tj-clean.csv" })]
+	var rows []schemas.Row
+	checker := in.kind.NewChecker(in.env(clean))
+	reader, err := tabular.Open(open(t, clean.File), in.kind.Dictionary(), tabular.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for len(rows) < 540 {
+		row, err := reader.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, row)
+	}
+	for month, size := range []int{500, 540} {
+		count := make(map[string]int)
+		for _, row := range rows[:size] {
+			count[in.decide(checker, row).result]++
+		}
+		if want := []map[string]int{{"accepted": 500}, {"duplicate": 500, "accepted": 40}}[month]; !maps.Equal(count, want) {
+			t.Errorf("month %d: %v, want %v", month+1, count, want)
 		}
 	}
 }

@@ -250,6 +250,29 @@ func TestWorkbookOf1904(t *testing.T) {
 	t.Errorf("%v", o.Findings)
 }
 
+// TestCodesAsNumbers has codes that a workbook holds as numbers, in the two
+// ways that spreadsheets write them. No digit is rebuilt.
+func TestCodesAsNumbers(t *testing.T) {
+	raw := sheetArchive(t, `<worksheet xmlns="`+sheetNS+`"><sheetData>`+
+		`<row r="1"><c r="A1" t="inlineStr"><is><t>CF_XDR_SHXYM</t></is></c><c r="B1" t="inlineStr"><is><t>缴款识别码</t></is></c><c r="C1" t="inlineStr"><is><t>CF_NR_FK</t></is></c></row>`+
+		`<row r="2"><c r="A2"><v>9.1120116001000102E+17</v></c><c r="B2"><v>22551681009804800000</v></c><c r="C2"><v>0.28999999999999998</v></c></row>`+
+		`</sheetData></worksheet>`)
+	rows, _, err := readAll(raw)
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%d rows: %v", len(rows), err)
+	}
+	kind, _ := schemas.Default().Kind(schemas.PenaltyKind)
+	var spoilt []string
+	for _, f := range kind.NewChecker(schemas.Env{Today: "2026-01-01"}).Check(rows[0]).Findings {
+		if f.Rule == schemas.NumberPrecision {
+			spoilt = append(spoilt, f.Cell)
+		}
+	}
+	if strings.Join(spoilt, " ") != "A2 B2" {
+		t.Errorf("spoilt: %v", spoilt)
+	}
+}
+
 // TestOldFormIsToldOnce leaves three mandatory columns out.
 func TestOldFormIsToldOnce(t *testing.T) {
 	header := "CF_XDR_MC,CF_XDR_SHXYM,CF_WSH,CF_WFSS,CF_CFYJ,CF_CFLB,CF_NR,CF_JDRQ,CF_YXQ,CF_CFJG,CF_CFJGDM,CF_GSJZQ,CF_XDR_LB"

@@ -56,7 +56,7 @@ func TestRefused(t *testing.T) {
 		{"array of numbers", []byte(`[1,2]`), "MALFORMED", 400},
 		{"deep nesting", []byte(strings.Repeat("[", 100_000)), "MALFORMED", 400},
 		{"broken UTF-8 in JSON", []byte("[{\"BZ\":\"\xff\"}]"), "WRONG_CHARSET", 415},
-		{"damaged sheet", archive(t, damagedSheet()), "MALFORMED", 400},
+		{"damaged sheet", sheetArchive(t, `<worksheet xmlns="`+sheetNS+`"><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>CF_XDR_MC</t></is></c><c r="B1" t="inlineStr"><is><t>CF_WSH</t></is></c><c r="C1" t="inlineStr"><is><t>CF_CFLB</t></is></c></row><row r="2"><c`), "MALFORMED", 400},
 	} {
 		_, _, err := readAll(c.file)
 		var e *Error
@@ -103,15 +103,35 @@ func archive(t testing.TB, parts map[string]string) []byte {
 	return out.Bytes()
 }
 
-func damagedSheet() map[string]string {
-	const relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-	const main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-	return map[string]string{
-		"[Content_Types].xml":        `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>`,
-		"xl/workbook.xml":            `<workbook xmlns="` + main + `" xmlns:r="` + relations + `"><sheets><sheet name="a" sheetId="1" r:id="rId1"/></sheets></workbook>`,
-		"xl/_rels/workbook.xml.rels": `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="` + relations + `/worksheet" Target="worksheets/sheet1.xml"/></Relationships>`,
-		"xl/worksheets/sheet1.xml":   `<worksheet xmlns="` + main + `"><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>CF_XDR_MC</t></is></c></row><row r="2"><c`,
+// sheetNS is the name space of sheets.
+const sheetNS = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+// sheetArchive is a sound workbook whose only sheet has the given XML.
+func sheetArchive(t testing.TB, sheet string) []byte {
+	t.Helper()
+	raw := workbook(t, func(*excelize.File) {})
+	sound, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		t.Fatal(err)
 	}
+	parts := make(map[string]string)
+	for _, f := range sound.File {
+		in, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts[f.Name] = string(content)
+	}
+	const part = "xl/worksheets/sheet1.xml"
+	if parts[part] == "" {
+		t.Fatal("no sheet to replace")
+	}
+	parts[part] = sheet
+	return archive(t, parts)
 }
 
 // endless is a file of good rows that never ends; it counts what is taken.

@@ -15,6 +15,7 @@ type line struct {
 	sheet  string
 	number int // as a spreadsheet numbers it
 	cells  []string
+	long   []int // columns whose cell is a number of more than 15 digits
 }
 
 // lines yields the lines of all sheets in order and ends with io.EOF.
@@ -192,7 +193,7 @@ func (t *table) row(l line) schemas.Row {
 		if text == "" {
 			continue
 		}
-		cell := schemas.Cell{Index: i, Value: unquoteFormula(text)}
+		cell := schemas.Cell{Index: i, Value: unquoteFormula(text), Number: slices.Contains(l.long, i)}
 		if i < len(t.columns) {
 			c := t.columns[i]
 			if c.own || c.Ordinal {

@@ -76,7 +76,7 @@ func (w *workbookLines) next() (line, error) {
 			if err != nil {
 				return line{}, errMalformed(w.number, "工作表已损坏", "the sheet is damaged")
 			}
-			return line{sheet: w.sheet, number: w.number, cells: w.fill(cells)}, nil
+			return line{sheet: w.sheet, number: w.number, cells: w.fill(cells), long: w.parts[w.sheet].long[w.number]}, nil
 		}
 		if w.rows != nil {
 			err := errors.Join(w.rows.Error(), w.rows.Close())

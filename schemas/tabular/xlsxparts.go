@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -16,6 +17,10 @@ import (
 type sheetPart struct {
 	file   *zip.File
 	merges []*merge
+	// long lists, by row, the columns whose cell is a number of more digits
+	// than a spreadsheet keeps. The spreadsheet library does not tell numbers
+	// from texts.
+	long map[int][]int
 }
 
 // merge is a merged range of more than one row. Rows count from 1, the column
@@ -110,6 +115,7 @@ func (p *sheetPart) check(limits Limits) error {
 	}
 	defer in.Close()
 	decoder := xml.NewDecoder(io.LimitReader(in, limits.Unzipped))
+	number := "" // reference of the numeric cell that is being read
 	for {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
@@ -118,16 +124,58 @@ func (p *sheetPart) check(limits Limits) error {
 		if err != nil {
 			return errMalformed(0, "工作表已损坏", "the sheet is damaged")
 		}
-		start, ok := token.(xml.StartElement)
-		if !ok || start.Name.Local != "mergeCell" || len(p.merges) >= mostMerges {
-			continue
-		}
-		for _, a := range start.Attr {
-			if a.Name.Local == "ref" {
-				p.addMerge(a.Value)
+		switch element := token.(type) {
+		case xml.StartElement:
+			switch element.Name.Local {
+			case "c":
+				if number = attribute(element, "r"); slices.Contains([]string{"s", "str", "inlineStr", "b", "e", "d"}, attribute(element, "t")) {
+					number = ""
+				}
+			case "mergeCell":
+				if len(p.merges) < mostMerges {
+					p.addMerge(attribute(element, "ref"))
+				}
+			}
+		case xml.CharData:
+			if number != "" && longNumber(element) {
+				p.addLong(number)
 			}
 		}
 	}
+}
+
+func attribute(element xml.StartElement, name string) string {
+	for _, a := range element.Attr {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+// longNumber reports a whole number of more than 15 digits. A decimal fraction
+// of that length is only the tail of a binary one.
+func longNumber(s []byte) bool {
+	if len(s) <= 15 || len(s) > 64 {
+		return false
+	}
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *sheetPart) addLong(ref string) {
+	column, row, err := excelize.CellNameToCoordinates(ref)
+	if err != nil {
+		return
+	}
+	if p.long == nil {
+		p.long = make(map[int][]int)
+	}
+	p.long[row] = append(p.long[row], column-1)
 }
 
 func (p *sheetPart) addMerge(ref string) {
