@@ -29,10 +29,12 @@ type source struct {
 type batcher struct {
 	// apply gives an entry to Raft; wait returns when it has been applied
 	// here. Entries are given in order, so it is not called concurrently.
-	apply func(data []byte) (wait func() error)
-	fault func(error)
-	slots chan struct{} // one per entry under way
-	done  <-chan struct{}
+	apply func(data []byte) (wait func() (index uint64, err error))
+	// committed is called with the index of an entry that nothing is behind.
+	committed func(index uint64)
+	fault     func(error)
+	slots     chan struct{} // one per entry under way
+	done      <-chan struct{}
 
 	mu      sync.Mutex
 	space   *sync.Cond    // signalled when a queue has shrunk
@@ -44,9 +46,9 @@ type batcher struct {
 	wake    chan struct{}
 }
 
-func newBatcher(inFlight int, apply func([]byte) func() error, fault func(error), done <-chan struct{}) *batcher {
+func newBatcher(inFlight int, apply func([]byte) func() (uint64, error), committed func(uint64), fault func(error), done <-chan struct{}) *batcher {
 	b := &batcher{
-		apply: apply, fault: fault, done: done,
+		apply: apply, committed: committed, fault: fault, done: done,
 		slots: make(chan struct{}, inFlight), wake: make(chan struct{}, 1), office: make(chan struct{}),
 	}
 	b.space = sync.NewCond(&b.mu)
@@ -151,6 +153,13 @@ func (b *batcher) lose() {
 	}
 }
 
+// idle reports whether nothing waits and nothing is under way.
+func (b *batcher) idle() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.waiting == 0 && len(b.slots) <= 1 // run holds one while it waits
+}
+
 // run cuts entries until the node shuts down.
 func (b *batcher) run() {
 	for {
@@ -170,10 +179,14 @@ func (b *batcher) run() {
 		}
 		wait := b.apply(data)
 		go func() { // ends with Raft's answer, which Raft forgets when it shuts down
-			if wait() != nil {
+			index, err := wait()
+			if err != nil {
 				b.lose()
 			}
 			<-b.slots
+			if err == nil && b.idle() {
+				b.committed(index)
+			}
 		}()
 	}
 }

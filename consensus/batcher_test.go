@@ -18,20 +18,20 @@ type bench struct {
 func newBench(t *testing.T, inFlight int) *bench {
 	done := make(chan struct{})
 	x := &bench{entries: make(chan []byte), answers: make(chan error)}
-	x.b = newBatcher(inFlight, func(data []byte) func() error {
+	x.b = newBatcher(inFlight, func(data []byte) func() (uint64, error) {
 		select {
 		case x.entries <- data:
 		case <-done:
 		}
-		return func() error {
+		return func() (uint64, error) {
 			select {
 			case err := <-x.answers:
-				return err
+				return 0, err
 			case <-done:
-				return nil
+				return 0, nil
 			}
 		}
-	}, func(err error) { t.Error(err) }, done)
+	}, func(uint64) {}, func(err error) { t.Error(err) }, done)
 	ended := make(chan struct{})
 	go func() { x.b.run(); close(ended) }()
 	t.Cleanup(func() { close(done); <-ended })

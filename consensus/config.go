@@ -129,9 +129,10 @@ func (c *Config) raftConfig(leading chan<- bool) *raft.Config {
 	r.ElectionTimeout = c.Timers.Election
 	r.LeaderLeaseTimeout = c.Timers.Lease
 	r.CommitTimeout = c.Timers.Commit
-	// Fewer than 256 entries a request leave a node that catches up with a
-	// tail of 500 ms; the transport bounds the bytes.
-	r.MaxAppendEntries = 256
+	// Entries are batches already, a few at a time. Raft reads this many for
+	// each request to a node that catches up, and the transport sends 4 MiB
+	// of them: with 256 full ones, 16 times what is sent would be read.
+	r.MaxAppendEntries = 64
 	r.SnapshotInterval = c.Snapshots.Interval
 	r.SnapshotThreshold = c.Snapshots.Threshold
 	r.TrailingLogs = c.Snapshots.Trailing

@@ -39,7 +39,7 @@ func (f *fsm) Apply(l *raft.Log) any {
 		return nil
 	}
 	n.storage.log.applied.Store(l.Index)
-	n.proposals.deliver(l.Index, ids, results)
+	n.proposals.deliver(l.Index, ids, items, results)
 	n.applied.advance(l.Index)
 	return nil
 }

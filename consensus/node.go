@@ -19,6 +19,7 @@ type Node struct {
 
 	proposals *proposals
 	batcher   *batcher
+	announcer *announcer
 	applied   appliedIndex
 	malformed atomic.Uint64
 	present   atomic.Pointer[lane]
@@ -60,8 +61,12 @@ func Open(cfg Config) (*Node, error) {
 	n.storage.snapshots.allow = n.CheckConfiguration
 	n.applied.at = cfg.StateMachine.Applied()
 	n.storage.log.applied.Store(n.applied.at)
-	n.batcher = newBatcher(cfg.InFlight, n.applyEntry, n.fatal, n.done)
+	n.announcer = newAnnouncer(n)
+	n.batcher = newBatcher(cfg.InFlight, n.applyEntry, n.announcer.committed, n.fatal, n.done)
 
+	cfg.Network.Handle(laneName, n.serveLane)
+	cfg.Network.Handle(readName, n.serveReadIndex)
+	cfg.Network.Handle(rootName, n.serveRoot)
 	n.raft, err = raft.NewRaft(n.cfg.raftConfig(n.elected), &fsm{n: n}, n.storage.cache, n.storage.stable, n.storage.snapshots, cfg.Network)
 	if err != nil {
 		n.cancel()
@@ -71,13 +76,13 @@ func Open(cfg Config) (*Node, error) {
 		_, leader := o.Data.(raft.LeaderObservation)
 		return leader
 	}))
-	cfg.Network.Handle(laneName, n.serveLane)
-	cfg.Network.Handle(readName, n.serveReadIndex)
-	cfg.Network.Handle(rootName, n.serveRoot)
 	n.tasks.Go(n.send)
 	n.tasks.Go(n.watchLeader)
 	n.tasks.Go(n.watchElection)
 	n.tasks.Go(n.batcher.run)
+	for _, p := range n.announcer.peers {
+		n.tasks.Go(func() { n.announcer.run(p) })
+	}
 	cfg.Network.Bind(n.raft)
 	return n, nil
 }
@@ -110,8 +115,14 @@ func CheckConfiguration(want, got raft.Configuration) error {
 }
 
 // applyEntry gives an entry to Raft.
-func (n *Node) applyEntry(data []byte) func() error {
-	return n.raft.ApplyLog(raft.Log{Data: data}, 0).Error
+func (n *Node) applyEntry(data []byte) (wait func() (uint64, error)) {
+	future := n.raft.ApplyLog(raft.Log{Data: data}, 0)
+	return func() (uint64, error) {
+		if err := future.Error(); err != nil {
+			return 0, err
+		}
+		return future.Index(), nil
+	}
 }
 
 // watchElection opens the batcher when this node has been elected and closes it
@@ -150,7 +161,13 @@ func (n *Node) takeOffice(term int, ready chan<- int) {
 	}
 	for n.raft.State() == raft.Leader {
 		applied := make(chan error, 1)
-		go func() { applied <- n.applyEntry(data)() }()
+		go func() {
+			index, err := n.applyEntry(data)()
+			if err == nil {
+				n.announcer.committed(index)
+			}
+			applied <- err
+		}()
 		select {
 		case err = <-applied:
 		case <-n.done:

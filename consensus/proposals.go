@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -106,6 +107,7 @@ func (q *proposals) drop(p *proposal) {
 
 func (q *proposals) settle(p *proposal) {
 	p.settled = true
+	p.item = nil
 	delete(q.byID, p.id)
 	for len(q.queue) > 0 && q.queue[0].settled {
 		q.queue[0] = nil
@@ -115,15 +117,16 @@ func (q *proposals) settle(p *proposal) {
 }
 
 // deliver hands the results of an applied entry to those of its items that were
-// proposed here.
-func (q *proposals) deliver(index uint64, ids []proposalID, results []any) {
+// proposed here. The leader has seen the ids: one that stands beside other bytes
+// is not an answer.
+func (q *proposals) deliver(index uint64, ids []proposalID, items [][]byte, results []any) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.byID) == 0 {
 		return
 	}
 	for i, id := range ids {
-		if p := q.byID[id]; p != nil {
+		if p := q.byID[id]; p != nil && bytes.Equal(p.item, items[i]) {
 			p.done <- Outcome{Index: index, Result: results[i]}
 			q.settle(p)
 		}

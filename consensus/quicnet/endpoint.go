@@ -216,7 +216,9 @@ func (e *Endpoint) Bind(r *raft.Raft) {
 	for _, s := range r.GetConfiguration().Configuration().Servers {
 		if id := string(s.ID); id != e.cfg.ID {
 			e.goTask(func() {
-				if _, err := e.linkTo(e.ctx, id); err != nil {
+				ctx, cancel := context.WithTimeout(e.ctx, handshakeTimeout)
+				defer cancel()
+				if _, err := e.linkTo(ctx, id); err != nil {
 					e.log.Debug("peer not reachable yet", "peer", id, "error", err)
 				}
 			})
@@ -257,8 +259,12 @@ func (e *Endpoint) Close() error {
 		e.closed = true
 		links := slices.Collect(maps.Values(e.accepted))
 		for _, d := range e.dialled {
-			if d.link != nil {
-				links = append(links, d.link)
+			select {
+			case <-d.done:
+				if d.err == nil {
+					links = append(links, d.link)
+				}
+			default:
 			}
 		}
 		e.mu.Unlock()

@@ -43,65 +43,98 @@ func (l *link) open(ctx context.Context) (*stream, error) {
 // A dial is an attempt to connect, shared by all who need its link, and then
 // the link itself.
 type dial struct {
-	done chan struct{}
-	link *link
-	err  error
-	at   time.Time // of a failure
+	cancel  context.CancelFunc
+	started time.Time
+	done    chan struct{}
+
+	// Set before done is closed.
+	link  *link
+	err   error
+	ended time.Time
 }
 
-// redialAfter keeps Raft's retries from dialling a dead peer in a loop.
-const redialAfter = 100 * time.Millisecond
+const (
+	// redialAfter keeps a dead peer from being dialled in a loop.
+	redialAfter = 100 * time.Millisecond
+	// staleDial is how old an attempt is whose packets were probably sent
+	// while nobody was there.
+	staleDial = 300 * time.Millisecond
+)
 
 var errClosed = errors.New("quicnet: endpoint is closed")
 
-// linkTo returns the link to a peer and dials if there is none.
+// linkTo returns the link to a peer. If there is none it dials until there is
+// one or ctx ends: to Raft, which waits longer after each failure, up to ten
+// seconds, a call that takes its time to a peer that is down is one failure.
 func (e *Endpoint) linkTo(ctx context.Context, id string) (*link, error) {
-	e.mu.Lock()
-	if e.closed {
-		e.mu.Unlock()
-		return nil, errClosed
-	}
-	d := e.dialled[id]
-	if d == nil || d.over() {
-		d = &dial{done: make(chan struct{})}
-		e.dialled[id] = d
-		e.tasks.Go(func() {
-			l, err := e.dial(id)
-			e.mu.Lock()
-			d.link, d.err, d.at = l, err, time.Now()
-			e.mu.Unlock()
-			close(d.done)
-		})
-	}
-	e.mu.Unlock()
-	select {
-	case <-d.done:
-		return d.link, d.err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("quicnet: dial %s: %w", id, context.Cause(ctx))
+	for {
+		d, err := e.attempt(id)
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-d.done:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("quicnet: dial %s: %w", id, context.Cause(ctx))
+		}
+		if d.err == nil || !unreachable(d.err) {
+			return d.link, d.err
+		}
+		select {
+		case <-time.After(time.Until(d.ended.Add(redialAfter))):
+		case <-ctx.Done():
+			return nil, d.err
+		}
 	}
 }
 
-// over reports whether another attempt is due. The endpoint's lock is held.
+// unreachable reports whether nobody answered, as opposed to an answer that was
+// wrong: the latter is the same next time.
+func unreachable(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.Canceled)
+}
+
+// attempt returns the peer's dial, a new one if the last one is over.
+func (e *Endpoint) attempt(id string) (*dial, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, errClosed
+	}
+	if d := e.dialled[id]; d != nil && !d.over() {
+		return d, nil
+	}
+	ctx, cancel := context.WithTimeout(e.ctx, 2*handshakeTimeout)
+	d := &dial{cancel: cancel, started: time.Now(), done: make(chan struct{})}
+	e.dialled[id] = d
+	e.tasks.Go(func() {
+		defer cancel()
+		d.link, d.err = e.dial(ctx, id)
+		d.ended = time.Now()
+		close(d.done)
+	})
+	return d, nil
+}
+
+// over reports whether another attempt is due.
 func (d *dial) over() bool {
 	select {
 	case <-d.done:
+		if d.err != nil {
+			return time.Since(d.ended) >= redialAfter
+		}
+		return !d.link.alive()
 	default:
 		return false
 	}
-	if d.err != nil {
-		return time.Since(d.at) >= redialAfter
-	}
-	return !d.link.alive()
 }
 
-func (e *Endpoint) dial(id string) (*link, error) {
+func (e *Endpoint) dial(ctx context.Context, id string) (*link, error) {
 	peer, known := e.cfg.Directory(id)
 	if !known {
 		return nil, fmt.Errorf("quicnet: the directory has no node %q", id)
 	}
-	ctx, cancel := context.WithTimeout(e.ctx, 2*handshakeTimeout)
-	defer cancel()
 	addr, err := net.ResolveUDPAddr("udp", peer.Address)
 	if err != nil {
 		return nil, fmt.Errorf("quicnet: address of %s: %w", id, err)
@@ -153,28 +186,34 @@ func (e *Endpoint) admit(conn *quic.Conn) {
 
 // replace makes l the link that its peer asks on. If the peer has restarted,
 // our own link to it is dead, though QUIC would notice only after the idle
-// timeout; the next call dials anew.
+// timeout, and an attempt to reach it may be waiting to send again. Both are
+// given up; the next call dials anew and finds it there.
 func (e *Endpoint) replace(l *link) {
 	id := l.peer.ID
 	e.mu.Lock()
-	old := e.accepted[id]
+	gone := []*link{e.accepted[id]}
 	e.accepted[id] = l
-	var stale *link
 	if d := e.dialled[id]; d != nil {
 		select {
 		case <-d.done:
 			if d.err == nil && d.link.boot != l.boot {
-				stale = d.link
+				gone = append(gone, d.link)
+			}
+			if d.err != nil || d.link.boot != l.boot {
 				delete(e.dialled, id)
 			}
 		default:
+			if time.Since(d.started) > staleDial {
+				d.cancel()
+				delete(e.dialled, id)
+			}
 		}
 	}
 	e.mu.Unlock()
-	for _, gone := range []*link{old, stale} {
-		if gone != nil {
+	for _, old := range gone {
+		if old != nil {
 			// Closing twice is harmless, hence no error to handle.
-			_ = gone.conn.CloseWithError(0, "replaced")
+			_ = old.conn.CloseWithError(0, "replaced")
 		}
 	}
 }
