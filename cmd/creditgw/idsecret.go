@@ -54,6 +54,7 @@ const (
 	minIterations  = 1_000
 	maxIterations  = 2_000_000 // bounds what a file can cost before its passphrase is tried
 	saltSize       = 16
+	sealTag        = 16 // of SM4-GCM
 	maxSealedFile  = 4 << 10
 	sealContext    = "xinqiao/v1/id-secret"
 )
@@ -79,7 +80,7 @@ func (s idSecret) seal(rand io.Reader, region peers.Region, passphrase []byte) (
 
 func (f sealedSecret) open(region peers.Region, passphrase []byte) (idSecret, error) {
 	if f.Version != sealedVersion || f.KDF != sealedKDF || len(f.Salt) != saltSize ||
-		f.Iterations < minIterations || f.Iterations > maxIterations {
+		len(f.Sealed) != idSecretSize+sealTag || f.Iterations < minIterations || f.Iterations > maxIterations {
 		return nil, errors.New("id secret: malformed file")
 	}
 	key, err := f.key(passphrase)
@@ -87,7 +88,7 @@ func (f sealedSecret) open(region peers.Region, passphrase []byte) (idSecret, er
 		return nil, err
 	}
 	s, err := key.Open([12]byte{}, f.Sealed, []byte(sealContext+string(region)))
-	if err != nil || len(s) != idSecretSize {
+	if err != nil {
 		return nil, errSealed
 	}
 	return s, nil

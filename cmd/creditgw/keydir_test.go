@@ -45,15 +45,6 @@ func TestKeyDirectory(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("overwrites nothing", func(t *testing.T) {
-		before := readTree(t, dir)
-		if _, _, err := createKeys(dir, tianjin, seededRandom("again"), testPass); !errors.Is(err, os.ErrExist) {
-			t.Fatal(err)
-		}
-		if after := readTree(t, dir); before != after {
-			t.Error("something changed")
-		}
-	})
 	t.Run("recovery file", func(t *testing.T) {
 		b, err := os.ReadFile(filepath.Join(dir, recoveryName))
 		if err != nil {
@@ -75,62 +66,66 @@ func TestKeyDirectory(t *testing.T) {
 			t.Errorf("opens under the daily passphrase: %v", err)
 		}
 	})
-	t.Run("a key in another's place", func(t *testing.T) {
-		batch, _ := os.ReadFile(filepath.Join(dir, batchKeyName))
-		if err := os.WriteFile(filepath.Join(dir, witnessKeyName), batch, 0o600); err != nil {
+	t.Run("another region's member file", func(t *testing.T) {
+		_, other, err := generateKeys(founderInfo{Region: "120000", Name: "另一家", Addr: "gw.example:8443"}, seededRandom("other"))
+		if err != nil {
 			t.Fatal(err)
 		}
+		own := exchangeFile(t, filepath.Join(dir, memberName), must(other.MarshalFile()))
+		if _, _, err := loadKeys(dir, testPass.Keys); err == nil {
+			t.Error("the keys were taken for another member's")
+		}
+		exchangeFile(t, filepath.Join(dir, memberName), own)
+	})
+	t.Run("a key in another's place", func(t *testing.T) {
+		batch := must(os.ReadFile(filepath.Join(dir, batchKeyName)))
+		exchangeFile(t, filepath.Join(dir, nodeKeyName), batch)
 		if _, _, err := loadKeys(dir, testPass.Keys); !errors.Is(err, sm.ErrRole) {
 			t.Error(err)
 		}
 	})
-	t.Run("another region's keys", func(t *testing.T) {
-		other := filepath.Join(t.TempDir(), "bj")
-		beijing := founderInfo{Region: "110000", Name: "北京市公共信用信息中心", Addr: "gw.bj.example:8443"}
-		if _, _, err := createKeys(other, beijing, seededRandom("bj"), testPass); err != nil {
-			t.Fatal(err)
-		}
-		file, _ := os.ReadFile(filepath.Join(dir, memberName))
-		if err := os.WriteFile(filepath.Join(other, memberName), file, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := loadKeys(other, testPass.Keys); err == nil {
-			t.Error("Beijing's keys were taken for Tianjin's")
-		}
-	})
 }
 
-// A failure half way leaves a directory in which init can run again.
-func TestCreateKeysTakesBackWhatItWrote(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, memberName), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := createKeys(dir, tianjin, seededRandom("tj"), testPass); !errors.Is(err, os.ErrExist) {
-		t.Fatal(err)
-	}
-	if left := readTree(t, dir); strings.TrimSpace(left) != memberName+" 0" {
-		t.Errorf("left behind:\n%s", left)
-	}
-}
-
-func readTree(t *testing.T, dir string) string {
+// exchangeFile puts data in the place of a file and returns what was there.
+func exchangeFile(t *testing.T, path string, data []byte) []byte {
 	t.Helper()
-	var b strings.Builder
-	root := os.DirFS(dir)
-	names := []string{nodeKeyName, batchKeyName, decryptionName, witnessKeyName, idSecretName, recoveryName, memberName}
-	for _, name := range names {
-		if f, err := root.Open(name); err == nil {
-			f.Close()
-			data, err := os.ReadFile(filepath.Join(dir, name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintln(&b, name, len(data))
-			b.Write(data)
+	before := must(os.ReadFile(path))
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return before
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// Nothing is overwritten, and a failure half way leaves a directory in which
+// init can run again.
+func TestWriteNewTakesBackWhatItWrote(t *testing.T) {
+	dir := t.TempDir()
+	kept := filepath.Join(dir, memberName)
+	for _, err := range []error{
+		os.Mkdir(filepath.Join(dir, keysName), 0o700),
+		os.WriteFile(kept, []byte("kept"), 0o600),
+	} {
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
-	return b.String()
+	err := writeNew(dir, []newFile{{nodeKeyName, []byte("new"), 0o600}, {memberName, []byte("new"), 0o644}})
+	if !errors.Is(err, os.ErrExist) {
+		t.Errorf("got %v", err)
+	}
+	if got := must(os.ReadFile(kept)); string(got) != "kept" {
+		t.Errorf("overwritten by %q", got)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, nodeKeyName)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("left behind: %v", err)
+	}
 }
 
 func TestSealedSecretRefuses(t *testing.T) {

@@ -26,8 +26,9 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
-			"mode":  mode,
+			"exits":   exits,
+			"mode":    mode,
+			"replace": replace,
 		},
 	})
 }
@@ -57,6 +58,15 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s has mode %s, want %s", name, got, args[0])
 		}
 	}
+}
+
+// replace OLD NEW FILE: somebody edits a file by hand.
+func replace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 || !strings.Contains(ts.ReadFile(args[2]), args[0]) {
+		ts.Fatalf("usage: replace OLD NEW FILE, with OLD in FILE")
+	}
+	edited := strings.ReplaceAll(ts.ReadFile(args[2]), args[0], args[1])
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(edited), 0o644))
 }
 
 // testProgram runs in the test's own process, without a terminal.
