@@ -131,12 +131,6 @@ func (b *batcher) inOffice() <-chan struct{} {
 	return b.office
 }
 
-func (b *batcher) isLeading() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.leading
-}
-
 // lose drops all that is waiting, for instance after an entry was lost: what
 // was proposed behind the lost items must not overtake them.
 func (b *batcher) lose() {

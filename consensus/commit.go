@@ -37,11 +37,12 @@ func (a *announcer) committed(index uint64) {
 	if a.n.storage.cache.GetLog(index, &l) != nil {
 		return
 	}
-	addr := []byte(a.n.cfg.Network.LocalAddr())
 	req := &raft.AppendEntriesRequest{
-		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(a.n.cfg.ID), Addr: addr},
-		Leader:    addr,
-		Term:      l.Term, PrevLogEntry: index, PrevLogTerm: l.Term, LeaderCommitIndex: index,
+		RPCHeader: raft.RPCHeader{
+			ProtocolVersion: raft.ProtocolVersionMax,
+			ID:              []byte(a.n.cfg.ID), Addr: []byte(a.n.cfg.Network.LocalAddr()),
+		},
+		Term: l.Term, PrevLogEntry: index, PrevLogTerm: l.Term, LeaderCommitIndex: index,
 	}
 	for _, p := range a.peers {
 		select {

@@ -13,6 +13,7 @@ import (
 )
 
 func TestAnItemProposedAtAFollowerIsAppliedEverywhere(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	f := c.follower()
 	got, err := f.node.Propose(testContext(t), []byte("notice 1"))
@@ -36,6 +37,7 @@ func TestAnItemProposedAtAFollowerIsAppliedEverywhere(t *testing.T) {
 }
 
 func TestOrderOfEachOriginIsKept(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	c.leader()
 	const each = 300
@@ -72,6 +74,7 @@ func assertOrder(t *testing.T, items []string) {
 }
 
 func TestKillingTheLeaderLosesAndDoublesNothing(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	killed := c.leader()
 	const each = 200
@@ -108,6 +111,7 @@ func TestKillingTheLeaderLosesAndDoublesNothing(t *testing.T) {
 }
 
 func TestANodeThatIsCutOffCatchesUp(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	c.leader().propose("before")
 	away := c.leader() // the others must elect a new leader without it
@@ -144,6 +148,7 @@ func TestANodeThatIsCutOffCatchesUp(t *testing.T) {
 }
 
 func TestAllNodesRestart(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	c.leader().propose(numbered("first", 30)...)
 	c.agree(30)
@@ -163,6 +168,7 @@ func TestAllNodesRestart(t *testing.T) {
 }
 
 func TestReadIndexSeesWhatWasAcknowledgedElsewhere(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	writer, reader := c.leader(), c.follower()
 	for i := range 20 {
@@ -187,6 +193,7 @@ func TestReadIndexSeesWhatWasAcknowledgedElsewhere(t *testing.T) {
 }
 
 func TestLeadershipIsHandedOver(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	first := c.leader()
 	first.propose("one")
@@ -199,6 +206,7 @@ func TestLeadershipIsHandedOver(t *testing.T) {
 }
 
 func TestItemsOutsideTheLimitsAreRefused(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	l := c.leader()
 	for _, size := range []int{0, consensus.MaxItem + 1} {

@@ -68,12 +68,12 @@ func TestADiskThatHangsEndsTheProcess(t *testing.T) {
 		c, fatal := newChecked(&disk{InmemStore: raft.NewInmemStore(), hang: release})
 		stored := make(chan error, 1)
 		go func() { stored <- c.StoreLogs([]*raft.Log{command(t, 1)}) }()
-		time.Sleep(5*time.Second - 1) // the bubble's clock
+		time.Sleep(5*time.Second - time.Nanosecond) // the bubble's clock
 		synctest.Wait()
 		if err := fatal.take(); err != nil {
 			t.Fatalf("too early: %v", err)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if err := fatal.take(); err == nil || !strings.Contains(err.Error(), "has not answered for 5s") {
 			t.Errorf("fatal: %v", err)

@@ -14,6 +14,7 @@ import (
 // to the others; it can't push their term away, change the membership or plant
 // a snapshot, not even until the next restart.
 func TestARogueMemberMovesNothing(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	c.leader().propose(numbered("honest", 20)...)
 	c.agree(20)

@@ -41,6 +41,7 @@ func behind(t *testing.T, before func(*cluster)) (c *cluster, away *member, size
 }
 
 func TestANodeFarBehindInstallsASnapshot(t *testing.T) {
+	t.Parallel()
 	c, away, size := behind(t, nil)
 	away.start()
 	c.agree(size)
@@ -65,6 +66,7 @@ func TestANodeFarBehindInstallsASnapshot(t *testing.T) {
 // Right after a snapshot has been installed the log is empty; the mark in the
 // snapshot file tells that from a log that was lost.
 func TestRestartRightAfterASnapshot(t *testing.T) {
+	t.Parallel()
 	c, away, size := behind(t, nil)
 	away.start()
 	c.agree(size)
@@ -77,6 +79,7 @@ func TestRestartRightAfterASnapshot(t *testing.T) {
 }
 
 func TestAForgedSnapshotIsNotInstalled(t *testing.T) {
+	t.Parallel()
 	// Whoever leads streams a ledger that the others don't have, and states
 	// its root: the stream agrees with itself.
 	var liar *member
@@ -122,6 +125,7 @@ func (m *machine) alter(at int, entry []byte) {
 }
 
 func TestAStartWithoutMemoryIsRefused(t *testing.T) {
+	t.Parallel()
 	for _, damage := range []struct {
 		name string
 		do   func(t *testing.T, m *member)
@@ -157,6 +161,7 @@ func TestAStartWithoutMemoryIsRefused(t *testing.T) {
 		}},
 	} {
 		t.Run(damage.name, func(t *testing.T) {
+			t.Parallel()
 			c := newCluster(t, consensus.Snapshots{})
 			for _, id := range regions {
 				c.members[id].start()

@@ -226,7 +226,7 @@ func TestRaftRequestsArriveAsTheyWereSent(t *testing.T) {
 		t.Errorf("response %+v, acknowledged %d", resp, north.Acknowledged("south"))
 	}
 	got := south.heard()[0].(*raft.AppendEntriesRequest)
-	if string(got.ID) != "north" || string(got.Addr) != n.peers["north"].Address || string(got.Leader) != string(got.Addr) {
+	if string(got.ID) != "north" || string(got.Addr) != n.peers["north"].Address {
 		t.Errorf("the request says it is from %s at %s", got.ID, got.Addr)
 	}
 	if got.Term != 7 || got.PrevLogEntry != 41 || got.PrevLogTerm != 6 || got.LeaderCommitIndex != 40 || len(got.Entries) != 3 {

@@ -101,15 +101,15 @@ func fillHeader(command any, peer Peer) {
 	}
 	switch req := command.(type) {
 	case *raft.AppendEntriesRequest:
-		req.RPCHeader, req.Leader = h, h.Addr
+		req.RPCHeader = h
 	case *raft.RequestVoteRequest:
-		req.RPCHeader, req.Candidate = h, h.Addr
+		req.RPCHeader = h
 	case *raft.RequestPreVoteRequest:
 		req.RPCHeader = h
 	case *raft.TimeoutNowRequest:
 		req.RPCHeader = h
 	case *raft.InstallSnapshotRequest:
-		req.RPCHeader, req.Leader = h, h.Addr
+		req.RPCHeader = h
 	}
 }
 
