@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -292,25 +291,4 @@ func TestVerifiedSeesEachSignatureOnce(t *testing.T) {
 	if good != 2 || bad != 1 {
 		t.Errorf("%d good and %d bad signatures were seen", good, bad)
 	}
-}
-
-func FuzzApply(f *testing.F) {
-	w := newWorld(f)
-	for _, name := range []string{"A1", "A1~sig", "A2", "B1~root", "C1~keysgone"} {
-		f.Add(w.batch(name))
-	}
-	f.Add([]byte{})
-	s := w.temporary()
-	w.tell(s, "A1")
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		raw = bytes.Clone(raw)
-		before := s.Head()
-		result, ok := s.Apply(before.RaftIndex+1, 1, [][]byte{raw})[0].(exchange.BatchResult)
-		if !ok {
-			t.Fatal("no verdict")
-		}
-		if after := s.Head(); result.Rejection != nil && (after.Size != before.Size || after.Root != before.Root) {
-			t.Error("a refusal changed the ledger")
-		}
-	})
 }

@@ -81,9 +81,11 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // put stores value with its checksum behind it. bbolt has none of its own: it
 // returns a flipped bit as a value.
-func put(b *bolt.Bucket, key, value []byte) error {
+func put(b *bolt.Bucket, key, value []byte) error { return b.Put(key, sealed(key, value)) }
+
+func sealed(key, value []byte) []byte {
 	sum := crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value)
-	return b.Put(key, binary.BigEndian.AppendUint32(value[:len(value):len(value)], sum))
+	return binary.BigEndian.AppendUint32(value[:len(value):len(value)], sum)
 }
 
 // get returns the value under key, which lives as long as the transaction; nil

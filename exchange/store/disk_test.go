@@ -213,6 +213,61 @@ func TestAFlippedByteInASegmentIsNamed(t *testing.T) {
 	}
 }
 
+// Rot that bbolt's pages survive: every value of the index is covered by its
+// own checksum.
+func TestAnAlteredValueInTheIndexIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := t.TempDir()
+	s := w.open(dir)
+	w.tell(s, "A1 B1")
+	if err := s.Erase(1); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "000001", "state.db")
+	good := must[[]byte](t)(os.ReadFile(name))
+	alter := func(change func(*bolt.Tx) error) {
+		if err := os.WriteFile(name, good, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		db := must[*bolt.DB](t)(openDatabase(filepath.Dir(name), false))
+		if err := errors.Join(db.Update(change), db.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type place struct {
+		bucket string
+		key    []byte
+		value  []byte
+	}
+	var places []place
+	alter(func(tx *bolt.Tx) error {
+		return tx.ForEach(func(bucket []byte, b *bolt.Bucket) error {
+			return b.ForEach(func(k, v []byte) error {
+				places = append(places, place{string(bucket), bytes.Clone(k), bytes.Clone(v)})
+				return nil
+			})
+		})
+	})
+	for _, p := range places {
+		for _, at := range []int{0, len(p.value) / 2, len(p.value) - 1} {
+			bad := bytes.Clone(p.value)
+			bad[at] ^= 0x20
+			alter(func(tx *bolt.Tx) error { return tx.Bucket([]byte(p.bucket)).Put(p.key, bad) })
+			if report := must[Report](t)(Check(dir, &w.genesis, nil)); report.OK() {
+				t.Errorf("%s, key %x, byte %d", p.bucket, p.key, at)
+			}
+		}
+		alter(func(tx *bolt.Tx) error { return tx.Bucket([]byte(p.bucket)).Delete(p.key) })
+		if report := must[Report](t)(Check(dir, &w.genesis, nil)); report.OK() {
+			t.Errorf("%s, key %x is missing", p.bucket, p.key)
+		}
+	}
+}
+
 // bbolt may end the process on a rotten page, so the check runs in a process
 // of its own here as it does for creditgw check.
 func TestAFlippedByteInTheIndexIsFound(t *testing.T) {
@@ -474,36 +529,45 @@ func TestErasedBodiesAreGone(t *testing.T) {
 	}
 }
 
-// The process ends after the intent to erase is durable and before the slot is
-// overwritten.
+// The process ends after the intent to erase is durable and before the slots
+// are overwritten. The entry is given out no more, also not to another node,
+// and opening finishes what was begun.
 func TestErasingIsFinishedOnOpening(t *testing.T) {
 	w := newWorld(t)
 	dir := t.TempDir()
 	s := w.open(dir)
 	w.tell(s, "A1 B1")
-	body := must[[]exchange.Entry](t)(s.Entries(1, 1))[0].Body
 	if err := s.Sync(s.Head().RaftIndex); err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join("000001", "segments", "00000001.seg")
-	before := must[[]byte](t)(os.ReadFile(filepath.Join(dir, name)))
-	if err := s.Erase(1); err != nil {
+	e := must[[]exchange.Entry](t)(s.Entries(1, 1))[0]
+	if err := s.live.intend(&e); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.live.db.Update(func(tx *bolt.Tx) error { return putErased(tx, 1, len(body), false) }); err != nil {
-		t.Fatal(err)
+	if got := must[[]exchange.Entry](t)(s.Entries(1, 1))[0]; got.Body != nil {
+		t.Error("still given out")
 	}
+	point := pointOf(s)
+	stream, length := exported(t, s, point.Size)
+	if int64(len(stream)) != length || bytes.Contains(stream, e.Body) {
+		t.Error("sent to another node")
+	}
+	must[any](t)(w.temporary().Stage(point, bytes.NewReader(stream)))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, name), before, 0o600); err != nil {
-		t.Fatal(err)
+
+	name := filepath.Join(dir, "000001", "segments", "00000001.seg")
+	for _, want := range []bool{true, false} { // on the disk, before and after
+		if got := bytes.Contains(must[[]byte](t)(os.ReadFile(name)), e.Body); got != want {
+			t.Errorf("on the disk: %v, want %v", got, want)
+		}
+		s = w.open(dir)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	s = w.open(dir)
-	if bytes.Contains(must[[]byte](t)(os.ReadFile(filepath.Join(dir, name))), body) {
-		t.Error("the body is still on the disk")
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
+	if report := must[Report](t)(Check(dir, &w.genesis, nil)); !report.OK() || report.Erased != 1 {
+		t.Errorf("%+v", report)
 	}
 }

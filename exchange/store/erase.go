@@ -42,22 +42,27 @@ func (st *state) erase(index uint64) error {
 	case e.Body == nil:
 		return nil
 	}
-	err = st.db.Update(func(tx *bolt.Tx) error {
+	if err := st.intend(e); err != nil {
+		return st.faulty(index, err)
+	}
+	return st.overwrite(index)
+}
+
+// intend makes it durable that an entry is to be erased. From here on it is
+// not given out.
+func (st *state) intend(e *exchange.Entry) error {
+	return st.db.Update(func(tx *bolt.Tx) error {
 		rows, key := tx.Bucket(bucketBatches), key64(e.Batch.First)
 		r, err := parseRow(key, rows.Get(key))
 		if err != nil {
 			return err
 		}
 		r.erased = r.erased.with(e.Item(), r.n)
-		return errors.Join(put(rows, key, r.marshal()), putErased(tx, index, len(e.Body), false))
+		return errors.Join(put(rows, key, r.marshal()), putErased(tx, e.Index, len(e.Body), false))
 	})
-	if err != nil {
-		return st.faulty(index, err)
-	}
-	return st.overwrite(index)
 }
 
-// overwrite is the part of erase that comes after the intent is durable.
+// overwrite destroys what stands in the slots of an entry.
 func (st *state) overwrite(index uint64) error {
 	rows, err := st.rowsFrom(index, 1)
 	if err != nil {

@@ -129,6 +129,9 @@ func (st *state) loadMeta() error {
 			return fmt.Errorf("store: %s is damaged: %w", st.dir, err)
 		}
 		if raw == nil {
+			if k, _ := tx.Bucket(bucketBatches).Cursor().First(); k != nil {
+				return fmt.Errorf("store: %s is damaged: the state row is missing", st.dir)
+			}
 			st.durable.root = ledger.EmptyRoot()
 			return nil
 		}
