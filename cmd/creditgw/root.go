@@ -12,8 +12,11 @@ import (
 // commands lists the subcommands. A new one is added here and nowhere else.
 func (p *program) commands() []*cobra.Command {
 	return []*cobra.Command{
+		p.demoCommand(),
 		p.initCommand(),
 		p.genesisCommand(),
+		p.serveCommand(),
+		p.configCommand(),
 		p.selftestCommand(),
 	}
 }

@@ -5,8 +5,6 @@ import (
 	_ "embed"
 	"strconv"
 	"text/template"
-
-	"github.com/xinqiao/creditgw/peers"
 )
 
 //go:embed sample.yaml
@@ -18,7 +16,6 @@ var sampleTemplate = template.Must(template.New(configName).
 
 // sampleConfig holds what init knows about a node's configuration.
 type sampleConfig struct {
-	Region         peers.Region
 	Dir            string
 	Listen         string // QUIC
 	HTTP           string

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/time/rate"
+
+	"github.com/xinqiao/creditgw/consensus"
+	"github.com/xinqiao/creditgw/consensus/quicnet"
+	"github.com/xinqiao/creditgw/crypto/selftest"
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/exchange/access"
+	"github.com/xinqiao/creditgw/exchange/casebook"
+	"github.com/xinqiao/creditgw/exchange/feed"
+	"github.com/xinqiao/creditgw/exchange/httpapi"
+	"github.com/xinqiao/creditgw/exchange/journal"
+	"github.com/xinqiao/creditgw/exchange/outbox"
+	"github.com/xinqiao/creditgw/exchange/store"
+	"github.com/xinqiao/creditgw/exchange/vault"
+	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/schemas"
+)
+
+// nodeConfig is all that a node takes from the world, so that a whole cluster
+// can run inside one process: serve, the demo, the benchmark and the tests
+// differ only in what they put here.
+type nodeConfig struct {
+	Dir     string // made by init; holds everything the node keeps
+	Genesis *peers.Genesis
+	Self    peers.Member
+	Keys    *Keys
+	Conn    net.PacketConn // UDP socket of QUIC; the node closes it
+	Clock   exchange.Clock // domain clock: today, received_at
+	Wall    func() time.Time
+	Rand    io.Reader
+	Timers  consensus.Timers
+	// InFlight is the number of Raft entries under way; 0 is the LAN's.
+	InFlight int
+	// AckInterval is the least time between two acknowledgement statements to
+	// one origin.
+	AckInterval time.Duration
+	ShadowShare float64    // of signatures verified again; 0 is off
+	Rate        rate.Limit // of calls per token; 0 is the API's default
+	Logger      *slog.Logger
+	// Fatal ends the process: a disk that fails can't be served around.
+	Fatal func(error)
+}
+
+// node is one region's gateway: the parts, joined.
+type node struct {
+	cfg       nodeConfig
+	started   time.Time
+	endpoint  *quicnet.Endpoint
+	store     *store.Store
+	journal   *journal.Journal
+	vault     *vault.Vault
+	consensus *consensus.Node
+	casebook  *casebook.Casebook
+	tokens    *access.Store
+	shadow    *selftest.Shadow
+	commits   exchange.Commits
+	metrics   *prometheus.Registry
+
+	// Made by start, once the casebook has caught up with the journal.
+	drain      *outbox.Drain
+	follower   *exchange.Follower
+	statements *exchange.Statements
+	api        *httpapi.API
+
+	closers []func() error // in the order of opening
+}
+
+// openNode opens what the node keeps and begins to take part in Raft. It
+// refuses a directory that could make it vote without memory.
+func openNode(cfg nodeConfig) (n *node, err error) {
+	n = &node{cfg: cfg, started: cfg.Wall(), metrics: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	n.closers = append(n.closers, ignoreClosed(cfg.Conn.Close))
+	if err := n.lock(); err != nil {
+		return n, err
+	}
+	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := n.openPrivate(); err != nil {
+		return n, err
+	}
+	if err := n.openShared(); err != nil {
+		return n, err
+	}
+	return n, n.openCasebook()
+}
+
+func (n *node) path(name string) string { return filepath.Join(n.cfg.Dir, name) }
+
+func (n *node) openPrivate() (err error) {
+	if n.vault, err = vault.Open(vault.Config{Path: n.path("vault"), Rand: n.cfg.Rand, Fatal: n.cfg.Fatal}); err != nil {
+		return err
+	}
+	n.closers = append(n.closers, n.vault.Close)
+	n.journal, err = journal.Open(journal.Config{Dir: n.path("journal"), Logger: n.cfg.Logger, Fatal: n.cfg.Fatal})
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, n.journal.Close)
+	n.tokens, err = access.Open(access.Config{Dir: n.cfg.Dir, Clock: n.cfg.Wall, Rand: n.cfg.Rand, Logger: n.cfg.Logger})
+	if err != nil {
+		return err
+	}
+	return os.MkdirAll(n.path("spool"), 0o700)
+}
+
+// openShared opens the replicated state, then the network, then Raft: nothing
+// from outside is answered before what it would touch is there.
+func (n *node) openShared() (err error) {
+	ledger := n.cfg.Genesis.LedgerID()
+	n.shadow, err = selftest.NewShadow(n.cfg.ShadowShare, func(d selftest.Disagreement) {
+		n.cfg.Logger.Error("two implementations of SM2 disagree on a signature", "alarm", true, "detail", fmt.Sprint(d))
+	})
+	if err != nil {
+		return err
+	}
+	n.store, err = store.Open(store.Config{
+		Dir: n.path("ledger"), Genesis: n.cfg.Genesis, Logger: n.cfg.Logger, Fatal: n.cfg.Fatal, Verified: n.verified(ledger),
+	})
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, n.store.Close)
+	servers := consensus.Voters(raftMembers(n.cfg.Genesis)...)
+	n.endpoint, err = quicnet.Listen(quicnet.Config{
+		ID: n.cfg.Self.Node.ID, Address: n.cfg.Self.Node.Addr, Key: n.cfg.Keys.Node, Ledger: ledger, Conn: n.cfg.Conn,
+		Directory: n.peer, CheckPayload: consensus.CheckPayload, Logger: n.cfg.Logger, Rand: n.cfg.Rand,
+		CheckConfiguration: consensus.Only(servers),
+	})
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, ignoreClosed(n.endpoint.Close))
+	n.consensus, err = consensus.Open(consensus.Config{
+		ID: n.cfg.Self.Node.ID, Dir: n.path("raft"), Servers: servers, Network: n.endpoint, StateMachine: n.store,
+		Ledger: ledger, Key: n.cfg.Keys.Node, NodeKey: n.nodeKey, Timers: n.cfg.Timers, InFlight: n.cfg.InFlight,
+		Logger: n.cfg.Logger, Fatal: n.cfg.Fatal, Rand: n.cfg.Rand,
+	})
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, n.consensus.Shutdown)
+	return nil
+}
+
+func (n *node) verified(ledger sm.Digest) func(bool, *sm.BatchPublic, []byte, []byte) {
+	if n.shadow == nil {
+		return nil
+	}
+	return func(ok bool, key *sm.BatchPublic, message, signature []byte) {
+		n.shadow.Observe(key, sm.LabelBatch, ledger, message, signature, ok)
+	}
+}
+
+func (n *node) openCasebook() error {
+	secret, err := exchange.NewIDSecret(n.cfg.Keys.IDSecret)
+	if err != nil {
+		return err
+	}
+	n.casebook, err = casebook.Open(casebook.Config{
+		Dir: n.path("casebook"), Region: n.cfg.Self.Region, Ledger: n.store, LedgerID: n.cfg.Genesis.LedgerID(),
+		Journal: n.journal, Vault: n.vault, Decryption: n.cfg.Keys.Decryption, IDSecret: secret,
+		Catalogue: schemas.Default(), Logger: n.cfg.Logger, Fatal: n.cfg.Fatal,
+	})
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, n.casebook.Close)
+	return nil
+}
+
+// join makes the parts that need to know where the casebook stands.
+func (n *node) join() error {
+	secret, err := exchange.NewIDSecret(n.cfg.Keys.IDSecret)
+	if err != nil {
+		return err
+	}
+	cfg := n.cfg
+	ledger := cfg.Genesis.LedgerID()
+	slots := exchange.NewSlots(n.vault, n.casebook.NextSlot())
+	sealer := exchange.Sealer{Ledger: ledger, Region: cfg.Self.Region, Secret: secret, Rand: cfg.Rand}
+	n.drain = outbox.New(outbox.Config{
+		Cutter:  outbox.Cutter{Ledger: ledger, Region: cfg.Self.Region, Key: cfg.Keys.Batch, Rand: cfg.Rand},
+		Clock:   cfg.Clock,
+		Journal: n.journal, Casebook: n.casebook, Ledger: n.store, Proposer: proposer{n.consensus},
+		CaughtUp: n.linearize, Logger: cfg.Logger,
+	})
+	n.follower = &exchange.Follower{
+		Region: cfg.Self.Region, Clock: cfg.Clock, Ledger: n.store, Journal: n.journal, Slots: slots, Commits: &n.commits,
+	}
+	n.statements = &exchange.Statements{
+		Sealer: sealer, Clock: cfg.Clock, Interval: cfg.AckInterval, Casebook: n.casebook, Journal: n.journal,
+		Vault: n.vault, Slots: slots, Logger: cfg.Logger,
+	}
+	service := exchange.NewService(exchange.Config{
+		Region: cfg.Self.Region, Clock: cfg.Clock, Rand: cfg.Rand, Sealer: sealer, Journal: n.journal,
+		Vault: n.vault, Slots: slots, Casebook: n.casebook, Ledger: n.store, Commits: &n.commits,
+		Spool: n.path("spool"), Catalogue: schemas.Default(), Logger: cfg.Logger,
+	})
+	n.api, err = httpapi.New(httpapi.Config{
+		Region: cfg.Self.Region, Service: service, Casebook: n.casebook, Ledger: n.store,
+		Feed: feed.New(n.casebook, cfg.Clock), Tokens: n.tokens, Catalogue: schemas.Default(), Clock: cfg.Clock,
+		Linearize: n.linearize, Status: n.status, Ready: n.ready, Metrics: n.metrics, Rate: cfg.Rate, Logger: cfg.Logger,
+	})
+	return err
+}
+
+// peer is the directory as the network asks it.
+func (n *node) peer(id string) (quicnet.Peer, bool) {
+	p, region, ok := n.store.Directory().NodeByID(id)
+	return quicnet.Peer{ID: p.ID, Address: p.Addr, Region: string(region), Key: p.Key, Voter: ok}, ok
+}
+
+func (n *node) nodeKey(id string) *sm.NodePublic {
+	p, _, ok := n.store.Directory().NodeByID(id)
+	if !ok {
+		return nil
+	}
+	return p.Key
+}
+
+func (n *node) linearize(ctx context.Context) error {
+	_, err := n.consensus.ReadIndex(ctx)
+	return err
+}
+
+// Close closes what openNode opened, last first.
+func (n *node) Close() error {
+	var errs []error
+	for i := len(n.closers) - 1; i >= 0; i-- {
+		errs = append(errs, n.closers[i]())
+	}
+	n.closers = nil
+	return errors.Join(errs...)
+}
+
+// ignoreClosed makes closing twice harmless: the endpoint closes its socket
+// when Raft closes the endpoint.
+func ignoreClosed(close func() error) func() error {
+	return func() error {
+		if err := close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+// raftMembers are the nodes of the genesis; all vote.
+func raftMembers(g *peers.Genesis) []consensus.Member {
+	var out []consensus.Member
+	for _, m := range g.Members {
+		out = append(out, consensus.Member{ID: m.Node.ID, Address: m.Node.Addr})
+	}
+	return out
+}
+
+// proposer gives consensus' answers the type that the outbox reads.
+type proposer struct{ node *consensus.Node }
+
+func (p proposer) Start(ctx context.Context, batch []byte) func() (exchange.BatchResult, error) {
+	wait := p.node.Start(ctx, batch)
+	return func() (exchange.BatchResult, error) {
+		out, err := wait()
+		if err != nil {
+			return exchange.BatchResult{}, err
+		}
+		r, ok := out.Result.(exchange.BatchResult)
+		if !ok {
+			return r, fmt.Errorf("the ledger is stopped: %v", out.Result)
+		}
+		return r, nil
+	}
+}
