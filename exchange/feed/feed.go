@@ -8,7 +8,6 @@ package feed
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/xinqiao/creditgw/exchange"
@@ -63,10 +62,13 @@ func (f *Feed) Pull(ctx context.Context, cursor string, limit int, wait time.Dur
 			page.Items, page.Next = items, f.cursor(next)
 			return page, nil
 		}
-		switch err := f.source.WaitFor(patience, seen+1); {
+		if patience.Err() == nil {
+			err = f.source.WaitFor(patience, seen+1)
+		}
+		switch {
 		case ctx.Err() != nil:
 			return page, ctx.Err()
-		case errors.Is(err, context.DeadlineExceeded):
+		case patience.Err() != nil:
 			page.Next = f.cursor(next)
 			return page, nil
 		case err != nil:

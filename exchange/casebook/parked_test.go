@@ -1,0 +1,177 @@
+package casebook_test
+
+import (
+	"crypto/rand"
+	"testing"
+
+	"github.com/xinqiao/creditgw/crypto/envelope"
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/exchange/casebook"
+	"github.com/xinqiao/creditgw/peers"
+)
+
+// forge puts an entry into the outbox that an honest gateway would not author.
+func (r *region) forge(h exchange.Header, record, author []byte, spoil func(*exchange.Header)) {
+	r.t.Helper()
+	sealed := must[envelope.Sealed](r.t)(envelope.Seal(rand.Reader, r.genesis.LedgerID(), record, author))
+	h.Class, h.Origin, h.Recipients, h.IssuedAt = exchange.ClassRecord, r.name, []peers.Region{beijing}, r.now.Unix()
+	h.Commitment, h.BodyDigest = &sealed.Commitment, sealed.Digest
+	if spoil != nil {
+		spoil(&h)
+	}
+	e := &exchange.EntryAuthored{
+		Entry: exchange.Authored{Header: must[[]byte](r.t)(h.Marshal()), Body: sealed.Ciphertext},
+		Slot:  must[uint64](r.t)(r.slots.Take(1)),
+	}
+	e.Key = must[[]byte](r.t)(r.vault.Seal(e.Slot, exchange.PurposeKey, 0, sealed.Key[:]))
+	r.tell(exchange.Event{Authored: e})
+}
+
+// What can't be opened or accepted is parked, nobody is reminded of it, and
+// its origin is told the code.
+func TestParkedEntries(t *testing.T) {
+	id := sm.Sum([]byte("an entry"))
+	key := must[*sm.AgencyKey](t)(sm.Generate[sm.Agency](rand.Reader))
+	keyID := key.Public().ID()
+	good := must[[]byte](t)(penalty(notice{no: "1", firm: beijingFirm, fine: 1}).Encode())
+	file := sm.Sum([]byte("file"))
+	byRegion := must[[]byte](t)((&exchange.Author{Kind: exchange.AuthorRegion, Agency: agency, File: &file, Row: 1}).Marshal())
+	byAgency := must[[]byte](t)((&exchange.Author{Kind: exchange.AuthorAgency, Agency: agency, Key: &keyID, Signature: []byte("no")}).Marshal())
+	statement := must[[]byte](t)((&exchange.Acknowledgement{Acks: []exchange.RecordAck{{Record: id, State: exchange.AckRead}}}).Marshal())
+	header := exchange.Header{Kind: exchange.KindPenalty, ID: id}
+
+	for _, c := range []struct {
+		name, code string
+		forge      func(tj *region)
+	}{
+		{"a kind nobody has heard of", casebook.CodeUnknownKind, func(tj *region) {
+			tj.forge(exchange.Header{Kind: "credit-grade-of-2031", ID: id}, good, byRegion, nil)
+			tj.drain()
+		}},
+		{"a body that the header does not commit to", casebook.CodeBadCommitment, func(tj *region) {
+			tj.forge(header, good, byRegion, func(h *exchange.Header) { h.Commitment = &file })
+			tj.drain()
+		}},
+		{"a key that does not open the body", casebook.CodeCannotOpen, func(tj *region) {
+			tj.forge(header, good, byRegion, nil)
+			tj.drain(func(entries []exchange.Pending) { entries[0].Key = sm.ContentKey{1} })
+		}},
+		{"an author block that is none", casebook.CodeBadAuthor, func(tj *region) {
+			tj.forge(header, good, []byte{0xa0}, nil)
+			tj.drain()
+		}},
+		{"an agency whose key is not registered", casebook.CodeBadAuthor, func(tj *region) {
+			tj.forge(header, good, byAgency, nil)
+			tj.drain()
+		}},
+		{"a record that is none of its kind", casebook.CodeBadRecord, func(tj *region) {
+			tj.forge(header, []byte{0xa0}, byRegion, nil)
+			tj.drain()
+		}},
+		{"an acknowledgement that poses as a record", casebook.CodeBadRecord, func(tj *region) {
+			tj.forge(exchange.Header{Kind: exchange.KindAcknowledgement, ID: id}, statement, byRegion, nil)
+			tj.drain()
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			tj, bj := w.members[tianjin], w.members[beijing]
+			bj.bind(beijingFirm)
+			c.forge(tj)
+			w.everyoneFollows()
+			n := bj.counts()
+			if n.Parked[c.code] != 1 || n.Opened != 0 || n.Reminders[exchange.StageIssued] != 0 || len(bj.feed(0)) != 0 {
+				t.Fatalf("counts are %+v", n)
+			}
+			if r := bj.record(id); r.Code != c.code || r.Body != nil {
+				t.Errorf("the parked record reads %+v", r)
+			}
+			bj.answer()
+			bj.drain()
+			w.everyoneFollows()
+			// The list shows no bodies: that of a forged entry opens nowhere.
+			list := must[exchange.Page[exchange.RecordView]](t)(tj.book.Records(exchange.RecordFilter{Origin: tianjin}, "", 10))
+			d := list.Items[0].Deliveries
+			if len(d) != 1 || d[0].State != exchange.AckRefused || d[0].Code != c.code {
+				t.Errorf("the origin is told %+v", d)
+			}
+		})
+	}
+}
+
+// An agency's own signature is judged by the directory as of the entry's
+// index: a key that is retired later does not spoil what it signed before.
+func TestAnAgencysOwnSignature(t *testing.T) {
+	w := newWorld(t)
+	tj, bj := w.members[tianjin], w.members[beijing]
+	key := must[*sm.AgencyKey](t)(sm.Generate[sm.Agency](rand.Reader))
+	keyID := key.Public().ID()
+	govern := func(kind string, body []byte) {
+		t.Helper()
+		entry := must[exchange.Authored](t)(tj.sealer.Clear(kind, tj.secret.EntryID(kind, body, 0), w.now, body))
+		tj.tell(exchange.Event{Authored: &exchange.EntryAuthored{Entry: entry}})
+		tj.drain()
+	}
+	sign := func(no string, id exchange.EntryID) {
+		t.Helper()
+		record := must[[]byte](t)(penalty(notice{no: no, firm: beijingFirm, fine: 1}).Encode())
+		signature := must[[]byte](t)(key.Sign(sm.LabelAuthor, w.genesis.LedgerID(), record))
+		author := must[[]byte](t)((&exchange.Author{Kind: exchange.AuthorAgency, Agency: agency, Key: &keyID, Signature: signature}).Marshal())
+		tj.forge(exchange.Header{Kind: exchange.KindPenalty, ID: id}, record, author, nil)
+		tj.drain()
+	}
+	before, after := sm.Sum([]byte("before")), sm.Sum([]byte("after"))
+	govern(exchange.KindAgencyKey, must[[]byte](t)(peers.EncodeAgencyKey(agency, "总队", "k1", key.Public())))
+	sign("1", before)
+	govern(exchange.KindAgencyKeyRetire, must[[]byte](t)(peers.EncodeAgencyKeyRetire(agency, keyID)))
+	sign("2", after)
+	w.everyoneFollows()
+
+	if r := bj.record(before); r.Code != "" || !r.Author.Verified || *r.Author.KeyID != keyID {
+		t.Errorf("signed before the key was retired: %+v", r)
+	}
+	if r := bj.record(after); r.Code != casebook.CodeBadAuthor {
+		t.Errorf("signed after the key was retired: %+v", r)
+	}
+	if n := tj.counts(); n.Outbox != 0 {
+		t.Errorf("%d entries of the origin are not committed", n.Outbox)
+	}
+}
+
+// A second entry with an id that came before is parked, and the first stands.
+func TestAnIDIsTakenOnce(t *testing.T) {
+	w := newWorld(t)
+	tj, he, bj := w.members[tianjin], w.members[hebei], w.members[beijing]
+	id := tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing})[0]
+	tj.drain()
+	record := must[[]byte](t)(penalty(notice{no: "other", firm: beijingFirm, fine: 1}).Encode())
+	author := must[[]byte](t)((&exchange.Author{Kind: exchange.AuthorRegion, Agency: agency}).Marshal())
+	he.forge(exchange.Header{Kind: exchange.KindPenalty, ID: id}, record, author, nil)
+	he.drain()
+	bj.follow()
+	if n := bj.counts(); n.Parked[casebook.CodeDuplicateID] != 1 || n.Opened != 1 || n.Reminders[exchange.StageIssued] != 1 {
+		t.Errorf("counts are %+v", n)
+	}
+	if r := bj.record(id); r.Origin != tianjin || r.Body.DecisionNo != "1" {
+		t.Errorf("the first entry reads %+v", r)
+	}
+}
+
+// Someone else signs for this region: it is kept and counted, nothing breaks.
+func TestAnEntryThatThisRegionNeverAuthored(t *testing.T) {
+	w := newWorld(t)
+	tj, bj := w.members[tianjin], w.members[beijing]
+	twin := &region{world: w, name: tianjin, batch: tj.batch, dir: t.TempDir()}
+	twin.start()
+	twin.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing})
+	twin.drain()
+	tj.follow()
+	bj.follow()
+	if n := tj.counts(); n.Parked[casebook.CodeNotOurs] != 1 || n.PendingAcks != 0 {
+		t.Errorf("counts are %+v", n)
+	}
+	if n := bj.counts(); n.Opened != 1 {
+		t.Errorf("the recipient counts %+v", n)
+	}
+}

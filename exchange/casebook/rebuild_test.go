@@ -1,0 +1,197 @@
+package casebook_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/exchange/casebook"
+	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/schemas"
+)
+
+// eventful tells a story with every kind of event in it.
+func eventful(t *testing.T) *world {
+	w := newWorld(t)
+	tj, bj := w.members[tianjin], w.members[beijing]
+	for _, r := range w.members {
+		r.tell(exchange.Event{Register: &exchange.RegisterChanged{Register: exchange.RegisterFirms,
+			Firms: []schemas.Firm{{USCC: beijingFirm, Name: "甲", HomeRegion: "110000"}}}})
+	}
+	first := tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing}, notice{no: "x", bad: "ENUM"},
+		notice{no: "2", firm: beijingFirm, home: beijing}, notice{no: "3", firm: tianjinFirm, home: tianjin})
+	tj.cut(must[[]exchange.Pending](t)(tj.book.Pending(0, 10)))
+	tj.tell(exchange.Event{Refused: &exchange.BatchRefused{Seq: 1, Code: exchange.CodeBadHeader, Item: first[1]}})
+	tj.seq, tj.previous = 0, sm.Digest{}
+	tj.drain()
+	w.everyoneFollows()
+	bj.bind(beijingFirm)
+	tj.bind(tianjinFirm)
+	bj.acknowledge(bj.feed(0)[0].ID, exchange.AckRead)
+	tj.forge(exchange.Header{Kind: "unheard-of", ID: sm.Sum([]byte("u"))}, []byte{0xa0}, []byte{0xa0}, nil)
+	tj.submit("s-2", notice{no: "x", bad: "REQUIRED"}, notice{no: "1", earlier: first[0]}, notice{no: "4", firm: beijingFirm, home: beijing})
+	tj.drain()
+	w.everyoneFollows()
+	bj.answer()
+	bj.drain()
+	bj.tell(exchange.Event{Unbound: &exchange.FirmUnbound{USCC: beijingFirm}})
+	w.everyoneFollows()
+	bj.acknowledge(bj.record(first[0]).ID.String()+"-issued", exchange.AckActed)
+	tj.submit("s-3", notice{no: "5", firm: beijingFirm, home: beijing})
+	tj.cut(must[[]exchange.Pending](t)(tj.book.Pending(0, 10)))
+	return w
+}
+
+// dump writes out every bucket of a casebook file.
+func dump(t *testing.T, dir string) string {
+	t.Helper()
+	db := must[*bolt.DB](t)(bolt.Open(filepath.Join(dir, "casebook.db"), 0o600, &bolt.Options{ReadOnly: true}))
+	defer db.Close()
+	var out strings.Builder
+	err := db.View(func(tx *bolt.Tx) error {
+		return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
+			return b.ForEach(func(key, value []byte) error {
+				_, err := fmt.Fprintf(&out, "%s %x %x\n", name, key, value)
+				return err
+			})
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// The file is deleted and comes back the same, byte by byte, whether it is
+// built in one go or the node is stopped after every single event.
+func TestDeletedCasebookComesBack(t *testing.T) {
+	w := eventful(t)
+	for _, name := range []peers.Region{tianjin, beijing, hebei} {
+		r := w.members[name]
+		last := r.journal.Last()
+		r.stop()
+		want := dump(t, filepath.Join(r.dir, "casebook"))
+		if !strings.Contains(want, "meta") {
+			t.Fatal("an empty casebook proves nothing")
+		}
+
+		book, stop := r.open("again", r.journal)
+		waitFor(t, book, last)
+		stop()
+		if got := dump(t, filepath.Join(r.dir, "again")); got != want {
+			t.Errorf("%s, built in one go, differs:\n%s", name, difference(want, got))
+		}
+
+		for at := exchange.Position(1); at <= last; at++ {
+			book, stop := r.open("stepwise", prefix{r.journal, at})
+			waitFor(t, book, at)
+			if got := book.Position(); got != at {
+				t.Fatalf("opened at event %d, the casebook stands at %d", at, got)
+			}
+			stop()
+		}
+		if got := dump(t, filepath.Join(r.dir, "stepwise")); got != want {
+			t.Errorf("%s, stopped after every event, differs:\n%s", name, difference(want, got))
+		}
+	}
+}
+
+func waitFor(t testing.TB, book *casebook.Casebook, at exchange.Position) {
+	t.Helper()
+	if err := book.WaitFor(t.Context(), at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func difference(want, got string) string {
+	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range a {
+		if i >= len(b) || a[i] != b[i] {
+			return a[i]
+		}
+	}
+	return fmt.Sprintf("%d lines, want %d", len(b), len(a))
+}
+
+// The file holds no name or code of a firm outside the registers.
+func TestNoSubjectInClearText(t *testing.T) {
+	w := newWorld(t)
+	tj, bj := w.members[tianjin], w.members[beijing]
+	tj.submit("s-1", notice{no: "津交罚〔2024〕1号", firm: beijingFirm, home: beijing}, notice{no: "津交罚〔2024〕2号", bad: "ENUM"},
+		notice{no: "津交罚〔2024〕3号", firm: tianjinFirm, home: tianjin})
+	tj.drain()
+	w.everyoneFollows()
+	bj.bind(beijingFirm)
+	for _, r := range []*region{tj, bj} {
+		r.stop()
+		file := must[[]byte](t)(os.ReadFile(filepath.Join(r.dir, "casebook", "casebook.db")))
+		for _, secret := range []string{beijingFirm, tianjinFirm, "某运输有限公司", "津交罚", "津A12345"} {
+			if bytes.Contains(file, []byte(secret)) {
+				t.Errorf("the casebook of %s holds %s", r.name, secret)
+			}
+		}
+	}
+}
+
+// A ledger that is not the one that was read before, and a journal that has
+// lost its end, stop the node with the reason.
+func TestWhatStopsTheFold(t *testing.T) {
+	w := newWorld(t)
+	tj := w.members[tianjin]
+	tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing})
+	tj.drain()
+	tj.follow()
+	tj.stop()
+	run := func(events exchange.Journal, dir string) (told error) {
+		cfg := tj.config(dir, events)
+		cfg.Fatal = func(err error) { told = err }
+		book := must[*casebook.Casebook](t)(casebook.Open(cfg))
+		defer book.Close()
+		if err := book.Run(t.Context()); err == nil || told == nil || err.Error() != told.Error() {
+			t.Errorf("Run says %v, Fatal was told %v", err, told)
+		}
+		return told
+	}
+	if err := run(prefix{tj.journal, tj.journal.Last() - 1}, "casebook"); !strings.Contains(err.Error(), "lost its end") {
+		t.Errorf("a shorter journal: %v", err)
+	}
+	if err := run(otherRoot{tj.journal}, "fresh"); !strings.Contains(err.Error(), "not the ledger") {
+		t.Errorf("another root: %v", err)
+	}
+
+	cfg := tj.config("casebook", tj.journal)
+	cfg.Region = beijing
+	if _, err := casebook.Open(cfg); err == nil || !strings.Contains(err.Error(), "120000") {
+		t.Errorf("another region's casebook: %v", err)
+	}
+}
+
+// otherRoot is a journal that followed another ledger.
+type otherRoot struct{ exchange.Journal }
+
+func (o otherRoot) Read(from exchange.Position, visit func(exchange.Position, exchange.Event) error) error {
+	return o.Journal.Read(from, func(at exchange.Position, e exchange.Event) error {
+		if e.Followed != nil {
+			e.Followed.Root[0] ^= 1
+		}
+		return visit(at, e)
+	})
+}
+
+// WaitFor gives up with its context.
+func TestWaitForGivesUp(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := w.members[tianjin].book.WaitFor(ctx, 1); err != context.Canceled {
+		t.Errorf("WaitFor says %v", err)
+	}
+}
