@@ -15,6 +15,7 @@ func (p *program) commands() []*cobra.Command {
 		p.demoCommand(),
 		p.initCommand(),
 		p.genesisCommand(),
+		p.tokenCommand(),
 		p.serveCommand(),
 		p.configCommand(),
 		p.selftestCommand(),
