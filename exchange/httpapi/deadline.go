@@ -35,17 +35,11 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	_ = b.control.SetReadDeadline(next)
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
-		// Left standing, the deadline would end the request's context while its
-		// rows are judged: the server keeps reading to notice a hang-up.
+		// The server reads on to notice a hang-up. A deadline left standing would
+		// look like one and end the request while its rows are judged.
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
-}
-
-// unhurried takes the read deadline off a request that has been read and now
-// waits for something to happen.
-func unhurried(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 }
 
 // answerWithin sets how long the answer may still take; 0 takes the limit off

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/xinqiao/creditgw/exchange"
@@ -67,8 +68,12 @@ func decodeJSON(raw []byte, into any) error {
 	return nil
 }
 
-// plainJSON reports whether raw is exactly one value without a repeated member
-// name and within the depth limit.
+// memberLetters are all that names of members have. encoding/json matches names
+// without regard to case, which would give each of them many spellings.
+const memberLetters = "abcdefghijklmnopqrstuvwxyz_"
+
+// plainJSON reports whether raw is exactly one value without a repeated or
+// oddly spelt member name and within the depth limit.
 func plainJSON(raw []byte) bool {
 	type level struct {
 		names map[string]bool // nil in an array
@@ -85,7 +90,7 @@ func plainJSON(raw []byte) bool {
 		if n := len(open); n > 0 && open[n-1].names != nil {
 			top := &open[n-1]
 			if name, ok := token.(string); ok && !top.value {
-				if top.names[name] {
+				if top.names[name] || strings.Trim(name, memberLetters) != "" {
 					return false
 				}
 				top.names[name], top.value = true, true

@@ -65,7 +65,6 @@ func (a *API) reminders(w http.ResponseWriter, r *http.Request, _ exchange.Princ
 		}
 		page, err = a.Casebook.Reminders(cursor, limit)
 	} else {
-		unhurried(w)
 		answerWithin(w, wait+answerTimeout)
 		ctx, cancel := a.waiting(r)
 		defer cancel()

@@ -32,7 +32,6 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, _ exchange.Principa
 	if q.err != nil {
 		return q.err
 	}
-	unhurried(w)
 	ctx, cancel := a.waiting(r)
 	defer cancel()
 	// An expired cursor can still be answered with a status now.
