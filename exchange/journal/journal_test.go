@@ -330,3 +330,40 @@ func TestASecondProcessIsRefused(t *testing.T) {
 		t.Errorf("check of a running node: %v", err)
 	}
 }
+
+// A follower as the casebook is one: it waits and reads while others write and
+// segments are closed under it.
+func TestAFollowerSeesEveryEventOnceAndInOrder(t *testing.T) {
+	j := openDir(t, t.TempDir(), 2<<10)
+	defer closeJournal(t, j)
+	const writers, calls = 4, 50
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			for range calls {
+				if _, err := j.Append(context.Background(), unbound("x")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for next := exchange.Position(1); next <= writers*calls; {
+		if err := j.Wait(t.Context(), next); err != nil {
+			t.Fatal(err)
+		}
+		err := j.Read(next, func(at exchange.Position, e exchange.Event) error {
+			if at != next {
+				t.Errorf("position %d where %d was next", at, next)
+			}
+			if one, err := j.ReadOne(at); err != nil || one.Unbound.USCC != e.Unbound.USCC {
+				t.Errorf("position %d alone: %v", at, err)
+			}
+			next++
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	wg.Wait()
+}
