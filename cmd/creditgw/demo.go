@@ -46,6 +46,7 @@ type demoReport struct {
 
 type demoFile struct {
 	File        string         `json:"file"`
+	Submission  string         `json:"submission"`
 	Received    int            `json:"received"`
 	Accepted    int            `json:"accepted"`
 	Quarantined int            `json:"quarantined"`

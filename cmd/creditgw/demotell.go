@@ -79,6 +79,7 @@ func (d *demo) submit(ctx context.Context, s samples, f sampleFile) (demoFile, e
 	if err != nil {
 		return told, err
 	}
+	told.Submission = v.ID
 	told.Received, told.Accepted, told.Quarantined, told.Duplicate, told.ByRule = v.Received, v.Accepted, v.Quarantined, v.Duplicate, v.ByRule
 	if v.Received != v.Accepted+v.Quarantined+v.Duplicate {
 		return told, fmt.Errorf("received %d is not accepted %d + quarantined %d + duplicate %d", v.Received, v.Accepted, v.Quarantined, v.Duplicate)
