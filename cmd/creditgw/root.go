@@ -19,6 +19,8 @@ func (p *program) commands() []*cobra.Command {
 		p.serveCommand(),
 		p.configCommand(),
 		p.selftestCommand(),
+		p.benchCommand(),
+		p.benchServerCommand(),
 	}
 }
 

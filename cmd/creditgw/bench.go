@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// What bench measures: the way of a sealed record to every ledger, or that of
+// a file to the reminder.
+const (
+	benchLedger = "ledger"
+	benchDoor   = "door"
+)
+
+type benchFlags struct {
+	profile    string
+	dir, pprof string
+	clients    int
+	nodes      int
+	size       int // of a record in bytes, before it is sealed; ledger only
+	duration   time.Duration
+	restart    bool
+}
+
+// benchStart is how long the nodes may take to come up.
+const benchStart = time.Minute
+
+func (p *program) benchCommand() *cobra.Command {
+	var f benchFlags
+	cmd := &cobra.Command{
+		Use: "bench ledger|door",
+		Short: p.say(text{"在本机启动各节点进程，经网络加压并报告速率和时延",
+			"start a process per node here, load them over the network and report rate and latency"}),
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{benchLedger, benchDoor},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.profile = args[0]
+			return p.bench(cmd.Context(), f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&f.clients, "clients", 256, p.say(text{"客户端个数，每个一次只有一个请求", "clients, each with one request at a time"}))
+	flags.DurationVar(&f.duration, "duration", 3*time.Second, p.say(text{"计时长度，此前先预热", "length of the timed part, which follows a warm-up"}))
+	flags.IntVar(&f.nodes, "nodes", 4, p.say(text{"节点个数", "nodes"}))
+	flags.IntVar(&f.size, "size", 1024, p.say(text{"ledger：每条记录的字节数", "ledger: bytes of a record"}))
+	flags.StringVar(&f.dir, "dir", "", p.say(text{"数据目录，运行后保留（默认用临时目录）", "data directory, which is kept (by default a temporary one)"}))
+	flags.StringVar(&f.pprof, "pprof", "", p.say(text{"把各节点的 CPU 采样写入此目录", "write the nodes' CPU profiles into this directory"}))
+	flags.BoolVar(&f.restart, "restart", false, p.say(text{"最后重启全部节点并报告用时", "restart all nodes at the end and report how long that takes"}))
+	return cmd
+}
+
+// benchReport is what --json prints. Latencies and the rate are of requests
+// that were answered within the timed part.
+type benchReport struct {
+	Profile      string  `json:"profile"`
+	Nodes        int     `json:"nodes"`
+	Clients      int     `json:"clients"`
+	Size         int     `json:"size"` // bytes of one record (ledger) or file (door)
+	DurationMS   int64   `json:"duration_ms"`
+	RecordsPerS  float64 `json:"records_per_s"`
+	P50          float64 `json:"p50_ms"`
+	P99          float64 `json:"p99_ms"`
+	LedgerSize   uint64  `json:"ledger_size"` // the same on all nodes, as is the root
+	Root         string  `json:"root"`
+	Batches      uint64  `json:"batches"`
+	RSSAnonBytes int64   `json:"rss_anon_bytes"` // of the node that has most
+	DiskBytes    int64   `json:"disk_bytes"`     // of the node that has most
+	RestartMS    int64   `json:"restart_ms,omitempty"`
+	ServerCPUMS  int64   `json:"server_cpu_ms"` // of all nodes since they started
+}
+
+// benchWarmUp comes before the timed part: leaders, connections, caches.
+func benchWarmUp(duration time.Duration) time.Duration { return min(duration/2, time.Second) }
+
+func (p *program) bench(ctx context.Context, f benchFlags) (err error) {
+	if err := f.check(); err != nil {
+		return err
+	}
+	dir, err := benchDir(f.dir)
+	if err != nil {
+		return err
+	}
+	if f.dir == "" {
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	}
+	cluster, err := foundBench(dir, f)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cluster.Close()) }()
+	starting, cancel := context.WithTimeout(ctx, benchStart)
+	defer cancel()
+	if err := cluster.start(starting); err != nil {
+		return &message{text: text{"节点没有起来，日志在 " + dir, "the nodes do not come up; their logs are in " + dir}, cause: err}
+	}
+	report := benchReport{Profile: f.profile, Nodes: f.nodes, Clients: f.clients, Size: f.size, DurationMS: f.duration.Milliseconds()}
+	measure := cluster.loadLedger
+	if f.profile == benchDoor {
+		measure = cluster.loadDoor
+	}
+	took, err := measure(ctx, &report)
+	if err != nil {
+		return err
+	}
+	if len(took) == 0 {
+		return errors.New("no request was answered within the timed part")
+	}
+	report.summarize(took, f.duration)
+	if err := cluster.inspect(ctx, &report); err != nil {
+		return err
+	}
+	if f.restart {
+		if report.RestartMS, err = cluster.restart(ctx, report.LedgerSize); err != nil {
+			return err
+		}
+	}
+	return p.reportBench(report)
+}
+
+func (f *benchFlags) check() error {
+	switch {
+	case f.nodes < 1 || f.nodes > len(benchRegions):
+		return usageError(&message{text: text{"--nodes 应为 1 至 7", "--nodes takes 1 to 7"}})
+	case f.profile == benchDoor && (f.nodes < 2 || f.nodes > len(demoMembers)):
+		return usageError(&message{text: text{"door 的 --nodes 应为 2 至 4", "--nodes of door takes 2 to 4"}})
+	case f.clients < 1 || f.clients > 10_000:
+		return usageError(&message{text: text{"--clients 应为 1 至 10000", "--clients takes 1 to 10000"}})
+	case f.size < 1 || f.size > 32<<10:
+		return usageError(&message{text: text{"--size 应为 1 至 32768", "--size takes 1 to 32768"}})
+	case f.duration < 10*time.Millisecond:
+		return usageError(&message{text: text{"--duration 太短", "--duration is too short"}})
+	}
+	return nil
+}
+
+// benchDir is an empty directory: each run founds a new ledger.
+func benchDir(dir string) (string, error) {
+	if dir == "" {
+		return os.MkdirTemp("", "creditgw-bench-")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	if len(names) > 0 {
+		return "", usageError(&message{text: text{dir + " 不是空目录", dir + " is not empty"}})
+	}
+	return filepath.Abs(dir)
+}
+
+func (r *benchReport) summarize(took []time.Duration, timed time.Duration) {
+	slices.Sort(took)
+	at := func(share int) float64 {
+		return float64(took[min(len(took)*share/100, len(took)-1)].Microseconds()) / 1000
+	}
+	r.RecordsPerS = float64(len(took)) / timed.Seconds()
+	r.P50, r.P99 = at(50), at(99)
+}
+
+func (p *program) reportBench(r benchReport) error {
+	if p.json {
+		return p.printJSON(r)
+	}
+	_, err := fmt.Fprintln(p.out, p.sayf(text{
+		"%s：%d 个节点，%d 个客户端，每条 %d 字节：%.0f 条/秒，p50 %.2f 毫秒，p99 %.2f 毫秒；账本 %d 条，各节点 root 一致",
+		"%s: %d nodes, %d clients, %d bytes each: %.0f records/s, p50 %.2f ms, p99 %.2f ms; ledger of %d entries, one root on all nodes",
+	}, r.Profile, r.Nodes, r.Clients, r.Size, r.RecordsPerS, r.P50, r.P99, r.LedgerSize))
+	return err
+}

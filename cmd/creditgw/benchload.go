@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/peers"
+)
+
+// benchConn is a connection to a bench server. Each of its callers has one
+// place, and at most one request under way.
+type benchConn struct {
+	net.Conn
+	out     chan benchFrame
+	answers []chan benchFrame
+	closed  context.Context
+	fail    context.CancelCauseFunc
+}
+
+func dialBench(ctx context.Context, addr string, callers int) (*benchConn, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	b := &benchConn{Conn: c, out: make(chan benchFrame, callers), answers: make([]chan benchFrame, callers)}
+	for i := range b.answers {
+		b.answers[i] = make(chan benchFrame, 1)
+	}
+	b.closed, b.fail = context.WithCancelCause(context.WithoutCancel(ctx))
+	go func() { b.fail(copyFrames(c, b.out, b.closed.Done())) }()
+	go func() { b.fail(b.read()) }()
+	return b, nil
+}
+
+func (b *benchConn) read() error {
+	r := bufio.NewReaderSize(b.Conn, 64<<10)
+	for {
+		f, err := readFrame(r)
+		if err != nil {
+			return err
+		}
+		if f.id >= uint64(len(b.answers)) {
+			return errors.New("an answer to nobody")
+		}
+		b.answers[f.id] <- f
+	}
+}
+
+func (b *benchConn) call(ctx context.Context, caller int, op byte, payload []byte) ([]byte, error) {
+	select {
+	case b.out <- benchFrame{id: uint64(caller), op: op, payload: payload}:
+	case <-b.closed.Done():
+		return nil, context.Cause(b.closed)
+	}
+	select {
+	case f := <-b.answers[caller]:
+		if f.op != opDone {
+			return nil, fmt.Errorf("refused: %s", f.payload)
+		}
+		return f.payload, nil
+	case <-b.closed.Done():
+		return nil, context.Cause(b.closed)
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Close ends the connection.
+func (b *benchConn) Close() error {
+	b.fail(net.ErrClosed)
+	return b.Conn.Close()
+}
+
+// state asks a node for its state once it has size entries.
+func (n *benchNode) state(ctx context.Context, size uint64) (s benchState, err error) {
+	c, err := dialBench(ctx, n.up.Items, 1)
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	raw, err := c.call(ctx, 0, opState, binary.BigEndian.AppendUint64(nil, size))
+	if err != nil {
+		return s, fmt.Errorf("region %s: %w", n.region, err)
+	}
+	return s, json.Unmarshal(raw, &s)
+}
+
+// sealedPool is how many different bodies a region's items have.
+const sealedPool = 64
+
+// loadLedger has every client send one ready-sealed item after the other, the
+// clients spread evenly over the nodes, one connection to each node.
+func (c *benchCluster) loadLedger(ctx context.Context, _ *benchReport) ([]time.Duration, error) {
+	conns := make([]*benchConn, len(c.nodes))
+	pools := make([][]benchSealed, len(c.nodes))
+	for i, n := range c.nodes {
+		var err error
+		if conns[i], err = dialBench(ctx, n.up.Items, c.flags.clients/len(c.nodes)+1); err != nil {
+			return nil, err
+		}
+		defer conns[i].Close()
+		if pools[i], err = c.sealPool(i); err != nil {
+			return nil, err
+		}
+	}
+	return c.closedLoop(ctx, func(ctx context.Context, client int) error {
+		at := client % len(c.nodes)
+		payload, err := pools[at][mathrand.IntN(sealedPool)].item()
+		if err != nil {
+			return err
+		}
+		_, err = conns[at].call(ctx, client/len(c.nodes), opItem, payload)
+		return err
+	})
+}
+
+// closedLoop has each client call once again when it has been answered, and
+// returns how long the calls took that ended within the timed part.
+func (c *benchCluster) closedLoop(ctx context.Context, call func(ctx context.Context, client int) error) ([]time.Duration, error) {
+	from := time.Now().Add(benchWarmUp(c.flags.duration))
+	to := from.Add(c.flags.duration)
+	took := make([][]time.Duration, c.flags.clients)
+	g, ctx := errgroup.WithContext(ctx)
+	for client := range c.flags.clients {
+		g.Go(func() error {
+			for {
+				sent := time.Now()
+				if !sent.Before(to) {
+					return nil
+				}
+				if err := call(ctx, client); err != nil {
+					return err
+				}
+				if now := time.Now(); !now.Before(from) && now.Before(to) {
+					took[client] = append(took[client], now.Sub(sent))
+				}
+			}
+		})
+	}
+	err := g.Wait()
+	return slices.Concat(took...), err
+}
+
+// benchSealed is a sealed record that is sent again and again, each time under
+// another entry id.
+type benchSealed struct {
+	header exchange.Header
+	body   []byte
+	key    sm.ContentKey
+}
+
+// sealPool seals records of one node's region to the next one's.
+func (c *benchCluster) sealPool(i int) ([]benchSealed, error) {
+	s := exchange.Sealer{Ledger: c.genesis.LedgerID(), Region: c.nodes[i].region, Rand: rand.Reader}
+	var to []peers.Region
+	if next := c.nodes[(i+1)%len(c.nodes)].region; next != s.Region {
+		to = []peers.Region{next}
+	}
+	pool := make([]benchSealed, sealedPool)
+	record := make([]byte, c.flags.size)
+	for j := range pool {
+		if _, err := rand.Read(record); err != nil {
+			return nil, err
+		}
+		a, key, err := s.Seal(exchange.ClassRecord, exchange.KindPenalty, sm.Sum(record), to, time.Now(), record, nil)
+		if err != nil {
+			return nil, err
+		}
+		h, err := exchange.ParseHeader(a.Header)
+		if err != nil {
+			return nil, err
+		}
+		pool[j] = benchSealed{header: h, body: a.Body, key: key}
+	}
+	return pool, nil
+}
+
+// item is the sealed record as an entry of its own.
+func (s *benchSealed) item() ([]byte, error) {
+	h := s.header
+	if _, err := rand.Read(h.ID[:]); err != nil {
+		return nil, err
+	}
+	raw, err := h.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	return marshalItem(exchange.Pending{ID: h.ID, Header: raw, Body: s.body, Key: s.key})
+}
