@@ -50,9 +50,13 @@ func (s *Service) Acknowledge(ctx context.Context, p Principal, acks []Ack) ([]A
 		return nil, Fail(KindInvalid, "ACKS", "acks 应有 1 至 1000 条", "acks must hold 1 to 1000 items")
 	}
 	for _, a := range acks {
-		if a.State.Rank() < 0 || a.State == AckRefused || len(a.Reason) > 64 {
-			return nil, Fail(KindInvalid, "ACK_STATE", "state 只能是 delivered、read、acted、failed、unbound，reason 不超过 64 个字符",
-				"state must be delivered, read, acted, failed or unbound, and reason at most 64 characters")
+		if a.State.Rank() < 0 || a.State == AckRefused {
+			return nil, Fail(KindInvalid, "ACK_STATE", "state 只能是 delivered、read、acted、failed、unbound",
+				"state must be delivered, read, acted, failed or unbound")
+		}
+		if a.At.Unix() < 0 || !validReason(a.State, a.Reason) {
+			return nil, Fail(KindInvalid, "ACK_REASON", "at 早于 1970 年，或 reason 不是代码（A–Z、0–9、_，仅用于 failed 和 unbound）",
+				"at is before 1970, or reason is not a code (A–Z, 0–9, _; for failed and unbound only)")
 		}
 	}
 	answers, err := s.Casebook.Judge(acks)

@@ -42,7 +42,8 @@ func ParseAuthor(raw []byte) (Author, error) {
 	if err := decodeCanonical(raw, maxAuthor, &a); err != nil {
 		return a, err
 	}
-	region := a.Kind == AuthorRegion && (a.File != nil) == (a.Row > 0) && a.Key == nil && a.Signature == nil
+	file := a.File != nil && a.Row > 0 || a.File == nil && a.Row == 0 && a.FileSignature == nil
+	region := a.Kind == AuthorRegion && file && a.Key == nil && a.Signature == nil
 	agency := a.Kind == AuthorAgency && a.File == nil && a.Row == 0 && a.FileSignature == nil &&
 		a.Key != nil && len(a.Signature) > 0
 	if !region && !agency || a.Agency == "" {
@@ -81,11 +82,25 @@ func ParseAcknowledgement(raw []byte) (Acknowledgement, error) {
 		return a, Malformed("acknowledgement of %d", len(a.Acks))
 	}
 	for _, ack := range a.Acks {
-		if ack.State.Rank() < 0 || len(ack.Code) > 64 {
+		if ack.State.Rank() < 0 || ack.At < 0 || !validReason(ack.State, ack.Code) {
 			return a, Malformed("acknowledgement state")
 		}
 	}
 	return a, nil
+}
+
+// validReason holds a reason to a code, so that no free text, and with it no
+// personal data, travels in an acknowledgement; only what went wrong has one.
+func validReason(state AckState, code string) bool {
+	if len(code) > 64 || code != "" && state.Rank() != 0 {
+		return false
+	}
+	for i := range len(code) {
+		if c := code[i]; (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return true
 }
 
 var (
