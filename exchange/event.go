@@ -67,10 +67,10 @@ type Row struct {
 	N          int       `cbor:"1,keyasint"` // data row, from 1
 	Outcome    Outcome   `cbor:"2,keyasint"`
 	Rule       string    `cbor:"3,keyasint,omitempty"` // first refusing rule, DUPLICATE included
-	KeyDigest  sm.Digest `cbor:"4,keyasint,omitzero"` // HMAC of kind ‖ natural key under the id secret
-	Content    sm.Digest `cbor:"5,keyasint,omitzero"` // HMAC of the comparison content; of the raw row in quarantine
+	KeyDigest  sm.Digest `cbor:"4,keyasint,omitzero"`  // HMAC of kind ‖ natural key under the id secret
+	Content    sm.Digest `cbor:"5,keyasint,omitzero"`  // HMAC of the comparison content; of the raw row in quarantine
 	Entry      *Authored `cbor:"6,keyasint,omitempty"` // accepted rows
-	Earlier    EntryID   `cbor:"7,keyasint,omitzero"` // DUPLICATE, CONFLICT: the standing record
+	Earlier    EntryID   `cbor:"7,keyasint,omitzero"`  // DUPLICATE, CONFLICT: the standing record
 	Quarantine string    `cbor:"8,keyasint,omitempty"` // id of the quarantine item: q- and digits of Content
 	Slot       uint64    `cbor:"9,keyasint,omitempty"`
 	Private    []byte    `cbor:"10,keyasint,omitempty"` // RowPrivate

@@ -12,6 +12,9 @@ import (
 	"github.com/xinqiao/creditgw/exchange"
 )
 
+// readBuffer is read ahead at most: enough to stream, little for one event.
+const readBuffer = 256 << 10
+
 // Read calls visit for the durable events from position from on, in order, up
 // to Last as of the call. It stops at visit's first error and returns it.
 func (j *Journal) Read(from exchange.Position, visit func(exchange.Position, exchange.Event) error) error {
@@ -29,7 +32,7 @@ func (j *Journal) Read(from exchange.Position, visit func(exchange.Position, exc
 		}
 		i := before(index, from)
 		section := io.NewSectionReader(s.file, int64(index[i].offset), size-int64(index[i].offset))
-		c := newCursor(s.path, index[i], bufio.NewReaderSize(section, 256<<10))
+		c := newCursor(s.path, index[i], bufio.NewReaderSize(section, int(min(section.Size(), readBuffer))))
 		for c.next <= last {
 			at := c.next
 			raw, err := c.event()
