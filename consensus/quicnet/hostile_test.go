@@ -233,7 +233,8 @@ func TestANodeThatHasBeenRemovedIsShutOut(t *testing.T) {
 	if err := vote(north, "south", 7); err == nil {
 		t.Error("it still votes")
 	}
-	if south.Refused()["stranger"] == 0 || len(south.heard()) != 1 {
+	eventually(t, "it is counted", func() bool { return south.Refused()["stranger"] > 0 })
+	if len(south.heard()) != 1 {
 		t.Errorf("counted %v, heard %d", south.Refused(), len(south.heard()))
 	}
 }
