@@ -116,6 +116,9 @@ func (p *program) foundDemo(dir, firstHTTP string, logger *slog.Logger) (d *demo
 	}
 	for i := range configs {
 		configs[i].Genesis = &genesis
+		if err := writeGenesis(filepath.Join(configs[i].Dir, genesisName), genesis); err != nil {
+			return d, err
+		}
 		if err := d.open(configs[i], host, first, i); err != nil {
 			return d, err
 		}

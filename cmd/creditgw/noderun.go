@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -151,15 +152,26 @@ func (n *node) ready() []string {
 // lock keeps a second process off the directory: two of them would cut two
 // batches with one seq.
 func (n *node) lock() error {
-	f, err := os.OpenFile(n.path("node.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := lockDir(n.cfg.Dir)
 	if err != nil {
 		return err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return errors.Join(&message{
-			text: text{n.cfg.Dir + " 正被另一个进程使用", n.cfg.Dir + " is in use by another process"},
-		}, f.Close())
-	}
 	n.closers = append(n.closers, f.Close)
 	return nil
+}
+
+// lockDir takes the directory until the file is closed.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "node.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(inUse(dir), f.Close())
+	}
+	return f, nil
+}
+
+func inUse(dir string) error {
+	return &message{text: text{dir + " 正被另一个进程使用", dir + " is in use by another process"}}
 }

@@ -18,6 +18,7 @@ func (p *program) commands() []*cobra.Command {
 		p.tokenCommand(),
 		p.serveCommand(),
 		p.configCommand(),
+		p.checkCommand(),
 		p.selftestCommand(),
 		p.benchCommand(),
 		p.benchServerCommand(),
