@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+// progress shows how much of a file has been sent. On what is not a terminal it
+// is one plain line, and with --json nothing.
+type progress struct {
+	all *mpb.Progress
+	bar *mpb.Bar
+}
+
+func (p *program) progress(size int64, name string) *progress {
+	if !p.terminal {
+		if !p.json {
+			fmt.Fprintln(p.err, p.sayf(text{"正在报送 %s（%d 字节）", "sending %s (%d bytes)"}, name, size))
+		}
+		return &progress{}
+	}
+	all := mpb.New(mpb.WithOutput(p.err), mpb.WithWidth(48))
+	bar := all.AddBar(size,
+		mpb.PrependDecorators(decor.Name(name+" "), decor.CountersKibiByte("% .1f / % .1f")),
+		mpb.AppendDecorators(decor.OnComplete(decor.Percentage(), p.say(text{"校验中…", "being judged…"}))),
+	)
+	return &progress{all: all, bar: bar}
+}
+
+// read counts what is read from r. The gateway's judgement comes after it.
+func (g *progress) read(r io.Reader) io.Reader {
+	if g.bar == nil {
+		return r
+	}
+	// Only the reading is passed on: closing the file stays with its opener.
+	return g.bar.ProxyReader(struct{ io.Reader }{r})
+}
+
+// end takes the bar away when the answer is there, whole or not.
+func (g *progress) end() {
+	if g.bar != nil {
+		g.bar.Abort(true)
+		g.all.Wait()
+	}
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/exchange/httpapi"
+)
+
+func (p *program) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: p.say(text{"节点、主节点、滞后、队列和计数", "nodes, leader, lag, queues and counts"}),
+		Args:  cobra.NoArgs,
+		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, _ []string) error {
+			s, err := c.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if p.json {
+				err = p.printJSON(s)
+			} else {
+				err = p.showStatus(s)
+			}
+			if err == nil && !s.Ready {
+				return notValid
+			}
+			return err
+		}),
+	}
+}
+
+func (p *program) showStatus(s httpapi.Status) error {
+	leader := s.Leader
+	if leader == "" {
+		leader = p.say(text{"未知", "unknown"})
+	}
+	ready := p.say(text{"就绪", "ready"})
+	if !s.Ready {
+		ready = p.say(text{"未就绪：", "not ready: "}) + strings.Join(s.Reasons, ", ")
+	}
+	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	line := func(name text, format string, args ...any) {
+		fmt.Fprintf(table, "%s\t"+format+"\n", append([]any{p.say(name)}, args...)...)
+	}
+	line(text{"节点", "node"}, "%s (%s) %s", s.Node, s.Region, ready)
+	line(text{"主节点", "leader"}, "%s", leader)
+	line(text{"账本", "ledger"}, "%d  %s", s.LedgerSize, s.Root)
+	line(text{"案卷已读", "casebook"}, "%d", s.Followed)
+	line(text{"待入账", "outbox"}, "%d", s.Counts.Outbox)
+	line(text{"待回执", "acks pending"}, "%d", s.Counts.PendingAcks)
+	for _, state := range []exchange.State{exchange.StateAccepted, exchange.StateLocal, exchange.StateCommitted, exchange.StateWitnessed, exchange.StateRefused} {
+		if n := s.Counts.Records[state]; n > 0 {
+			line(text{"记录 " + p.stateName(state), "records " + string(state)}, "%d", n)
+		}
+	}
+	line(text{"外地记录", "opened here"}, "%d", s.Counts.Opened)
+	for _, stage := range slices.Sorted(maps.Keys(s.Counts.Reminders)) {
+		line(text{"提醒 " + string(stage), "reminders " + string(stage)}, "%d", s.Counts.Reminders[stage])
+	}
+	for _, peer := range s.Peers {
+		lag := "–"
+		if peer.Lag != nil {
+			lag = fmt.Sprint(*peer.Lag)
+		}
+		line(text{"滞后 " + peer.Node, "lag of " + peer.Node}, "%s", lag)
+	}
+	return table.Flush()
+}
+
+// stateName is a state as people see it.
+func (p *program) stateName(s exchange.State) string {
+	if p.lang != chinese {
+		return string(s)
+	}
+	switch s {
+	case exchange.StateAccepted:
+		return "已受理"
+	case exchange.StateLocal:
+		return "本地"
+	case exchange.StateCommitted:
+		return "已入账"
+	case exchange.StateWitnessed:
+		return "已见证"
+	case exchange.StateRefused:
+		return "未入账"
+	}
+	return string(s)
+}
