@@ -133,13 +133,21 @@ func (s *session) resend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Cuts are followed in order: if any is left up to the ledger's last batch
+	// of this region, that batch is the last of these, or not ours.
+	committed, last := s.seq, s.previous
+	left, ours := false, false
 	for _, cut := range cuts {
 		p, err := exchange.ParsePreamble(cut.Preamble)
 		if err != nil {
 			return fmt.Errorf("cut in the journal: %w", err)
 		}
-		if p.Seq <= s.seq {
-			continue // committed; the follower will say so
+		if p.Seq <= committed {
+			left, ours = true, p.Seq == committed && sm.Sum(cut.Preamble) == last
+			continue // the follower will say so
+		}
+		if left && !ours {
+			break
 		}
 		entries := make([]exchange.Pending, len(cut.Items))
 		for i, id := range cut.Items {
@@ -150,6 +158,9 @@ func (s *session) resend(ctx context.Context) error {
 		if err := s.send(ctx, batchOf(cut, p, entries), cut); err != nil {
 			return err
 		}
+	}
+	if left && !ours {
+		return ErrFork
 	}
 	return nil
 }

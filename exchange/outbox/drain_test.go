@@ -1,0 +1,218 @@
+package outbox_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/exchange/outbox"
+)
+
+// wantCanceled ends a drain that is to be alive still.
+func wantCanceled(t *testing.T, stop func() error) {
+	t.Helper()
+	if err := stop(); !errors.Is(err, context.Canceled) {
+		t.Errorf("the drain ended with %v", err)
+	}
+}
+
+// A lone notice leaves at once; what comes while it is on its way leaves
+// together; what is plenty does not wait.
+func TestBatchesFillBehindOneInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, l := newRegion(), &sharedLedger{latency: 10 * time.Millisecond}
+		_, stop := drain(t, r, l)
+		r.accept(1)
+		synctest.Wait()
+		for range 30 {
+			r.accept(1)
+			synctest.Wait()
+		}
+		if len(l.proposed) != 1 {
+			t.Errorf("%d batches left while the first was on its way", len(l.proposed))
+		}
+		time.Sleep(25 * time.Millisecond) // the bubble's clock
+		synctest.Wait()
+		r.accept(600)
+		synctest.Wait()
+		if l.seq != 5 {
+			t.Errorf("of 600 entries at once %d batches are on their way", l.seq-2)
+		}
+		time.Sleep(50 * time.Millisecond)
+		synctest.Wait()
+		if want := []int{1, 30, 256, 256, 88}; !slices.Equal(l.sizes, want) {
+			t.Errorf("batches of %v, want %v", l.sizes, want)
+		}
+		wantAll(t, r, l)
+		wantCanceled(t, stop)
+	})
+}
+
+// The process dies after a cut is in the journal. Whether or not the batch
+// came through, the next one brings it to the ledger once, with the bytes that
+// others may have seen.
+func TestResendAfterRestartIsTheSameBytes(t *testing.T) {
+	for name, arrived := range map[string]bool{"lost on the way": false, "applied, the answer lost": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, l := newRegion(), &sharedLedger{latency: time.Hour}
+				if !arrived {
+					l.script = func(exchange.Preamble) (*exchange.Rejection, bool) { return nil, true }
+				}
+				r.accept(600)
+				_, stop := drain(t, r, l)
+				synctest.Wait()
+				wantCanceled(t, stop)
+				before := l.proposed
+				if len(before) != 3 {
+					t.Fatalf("%d batches were on their way", len(before))
+				}
+
+				l.proposed, l.script, l.latency = nil, nil, time.Millisecond
+				_, stop = drain(t, r, l)
+				synctest.Wait()
+				time.Sleep(10 * time.Millisecond)
+				r.accept(1)
+				synctest.Wait()
+				wantCanceled(t, stop)
+				if !arrived {
+					for i, raw := range before {
+						if !bytes.Equal(raw, l.proposed[i]) {
+							t.Errorf("batch %d was sent again with other bytes", i+1)
+						}
+					}
+				} else if len(l.proposed) != 1 {
+					t.Errorf("%d batches sent again that the ledger has", len(l.proposed)-1)
+				}
+				wantAll(t, r, l)
+			})
+		})
+	}
+}
+
+// The ledger refuses one entry. It alone stays out; its batch and those behind
+// it are cut again and keep their order.
+func TestRefusalTakesTheBadEntryOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRegion()
+		r.accept(600)
+		bad := []exchange.EntryID{r.entries[5].ID, r.entries[400].ID}
+		l := &sharedLedger{latency: time.Millisecond, bad: map[exchange.EntryID]bool{bad[0]: true, bad[1]: true}}
+		_, stop := drain(t, r, l)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		wantCanceled(t, stop)
+		if len(r.refused) != 2 || r.refused[bad[0]] != exchange.CodeBadRef || r.refused[bad[1]] != exchange.CodeBadRef {
+			t.Errorf("told as refused: %v", r.refused)
+		}
+		wantAll(t, r, l)
+	})
+}
+
+// A batch that comes before the one it follows is not lost: the outbox goes
+// back to where the ledger stands and sends the same bytes.
+func TestGapRewinds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, l := newRegion(), &sharedLedger{latency: time.Millisecond}
+		r.accept(600)
+		gaps := 0
+		l.script = func(p exchange.Preamble) (*exchange.Rejection, bool) {
+			if p.Seq >= 2 && gaps < 2 {
+				gaps++
+				return &exchange.Rejection{Code: exchange.CodeSeqGap, Item: -1, Expected: 1}, false
+			}
+			return nil, false
+		}
+		_, stop := drain(t, r, l)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		wantCanceled(t, stop)
+		if gaps != 2 || len(l.proposed) != 5 || !bytes.Equal(l.proposed[1], l.proposed[3]) || !bytes.Equal(l.proposed[2], l.proposed[4]) {
+			t.Errorf("%d gaps, %d batches proposed, not the same ones again", gaps, len(l.proposed))
+		}
+		wantAll(t, r, l)
+	})
+}
+
+// Without an answer the outbox tries again, after a pause.
+func TestLostAnswerIsAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, l := newRegion(), &sharedLedger{latency: time.Millisecond}
+		lost := 0
+		l.script = func(exchange.Preamble) (*exchange.Rejection, bool) {
+			lost++
+			return nil, lost <= 3
+		}
+		r.accept(10)
+		_, stop := drain(t, r, l)
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		wantCanceled(t, stop)
+		if len(l.proposed) != 4 || !bytes.Equal(l.proposed[0], l.proposed[3]) {
+			t.Errorf("proposed %d times", len(l.proposed))
+		}
+		wantAll(t, r, l)
+	})
+}
+
+// Somebody else holds the region's batch key, or the journal is an old copy.
+func TestForkStopsForGood(t *testing.T) {
+	intruder := func(l *sharedLedger) {
+		stranger := newRegion()
+		stranger.entries = []exchange.Pending{entry(l.seq+1000, 100, beijing)}
+		f := founded()
+		c := outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Key: f.batch, Rand: f.sealer.Rand}
+		b := must(c.Cut(stranger.entries, l.seq+1, l.preamble, f.directory))
+		if r := must(l.apply(must(b.Marshal()))); r.Rejection != nil {
+			panic(r.Rejection)
+		}
+	}
+	t.Run("overtaken while running", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r, l := newRegion(), &sharedLedger{latency: time.Millisecond}
+			r.accept(1)
+			d, stop := drain(t, r, l)
+			time.Sleep(time.Second)
+			synctest.Wait()
+			intruder(l)
+			r.accept(1)
+			synctest.Wait()
+			time.Sleep(time.Second)
+			wantFork(t, d, stop)
+		})
+	})
+	for _, batches := range []int{1, 2} {
+		t.Run(fmt.Sprintf("overtaken by %d while stopped", batches), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, l := newRegion(), &sharedLedger{latency: time.Hour}
+				l.script = func(exchange.Preamble) (*exchange.Rejection, bool) { return nil, true }
+				r.accept(1)
+				_, stop := drain(t, r, l)
+				synctest.Wait()
+				wantCanceled(t, stop)
+				l.script, l.latency = nil, time.Millisecond
+				for range batches {
+					intruder(l)
+				}
+				d, stop := drain(t, r, l)
+				time.Sleep(time.Second)
+				synctest.Wait()
+				wantFork(t, d, stop)
+			})
+		})
+	}
+}
+
+func wantFork(t *testing.T, d *outbox.Drain, stop func() error) {
+	t.Helper()
+	forked := d.Forked()
+	if err := stop(); !forked || !errors.Is(err, outbox.ErrFork) {
+		t.Errorf("forked %v, ended with %v", forked, err)
+	}
+}
