@@ -85,7 +85,7 @@ func canned(w http.ResponseWriter, r *http.Request) {
 			return
 		case bytes.Contains(body, []byte("bad")):
 			counts = `"received":2,"accepted":1,"quarantined":1,"duplicate":0,"by_rule":{"DATE_FUTURE":1},
-				"findings":[{"row":2,"cell":"T3","rule":"DATE_FUTURE","message":"in the future","hint":"look at the year"}]`
+				"findings":[{"row":1,"rule":"LATE","warning":true,"message":"late"},{"row":2,"cell":"T3","rule":"DATE_FUTURE","message":"in the future","hint":"look at the year"}]`
 		}
 		_, _ = io.WriteString(w, `{"submission":"s-1","kind":"`+r.URL.Query().Get("kind")+`",`+counts+`,"ledger_size":7}`)
 	case "GET /v1/submissions/s-1/rejects.xlsx":

@@ -14,6 +14,7 @@ import (
 
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
+	"github.com/xinqiao/creditgw/schemas"
 )
 
 func (p *program) submitCommand() *cobra.Command {
@@ -145,6 +146,18 @@ func saveRejects(cmd *cobra.Command, c *httpapi.Client, id, name string) error {
 	return nil
 }
 
+// urgency puts first what the clerk must mend, then what concerns the file,
+// and last what only warns or needs nothing done.
+func urgency(f schemas.FindingView) int {
+	switch {
+	case f.Warning || f.Rule == schemas.Duplicate:
+		return 2
+	case f.Row == 0:
+		return 1
+	}
+	return 0
+}
+
 // shownFindings bounds what is printed for people; the workbook has them all.
 const shownFindings = 30
 
@@ -163,6 +176,7 @@ func (p *program) showSubmission(s httpapi.Submission, rejects string) error {
 		fmt.Fprintf(p.out, "  %-22s %d\n", rule, s.ByRule[rule])
 	}
 	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	slices.SortStableFunc(s.Findings, func(a, b schemas.FindingView) int { return urgency(a) - urgency(b) })
 	for _, f := range s.Findings[:min(shownFindings, len(s.Findings))] {
 		place := f.Cell
 		if f.Row > 0 {
