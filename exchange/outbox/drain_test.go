@@ -34,23 +34,22 @@ func TestBatchesFillBehindOneInFlight(t *testing.T) {
 			r.accept(1)
 			synctest.Wait()
 		}
-		if len(l.proposed) != 1 {
-			t.Errorf("%d batches left while the first was on its way", len(l.proposed))
+		if seq, _ := l.LastBatch(tianjin); seq != 1 {
+			t.Errorf("%d batches left while the first was on its way", seq)
 		}
 		time.Sleep(25 * time.Millisecond) // the bubble's clock
 		synctest.Wait()
 		r.accept(600)
 		synctest.Wait()
-		if l.seq != 5 {
-			t.Errorf("of 600 entries at once %d batches are on their way", l.seq-2)
+		if seq, _ := l.LastBatch(tianjin); seq != 5 {
+			t.Errorf("of 600 entries at once %d batches are on their way", seq-2)
 		}
 		time.Sleep(50 * time.Millisecond)
-		synctest.Wait()
+		wantCanceled(t, stop)
 		if want := []int{1, 30, 256, 256, 88}; !slices.Equal(l.sizes, want) {
 			t.Errorf("batches of %v, want %v", l.sizes, want)
 		}
 		wantAll(t, r, l)
-		wantCanceled(t, stop)
 	})
 }
 
@@ -164,11 +163,10 @@ func TestLostAnswerIsAskedForAgain(t *testing.T) {
 // Somebody else holds the region's batch key, or the journal is an old copy.
 func TestForkStopsForGood(t *testing.T) {
 	intruder := func(l *sharedLedger) {
-		stranger := newRegion()
-		stranger.entries = []exchange.Pending{entry(l.seq+1000, 100, beijing)}
+		seq, preamble := l.LastBatch(tianjin)
 		f := founded()
 		c := outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Key: f.batch, Rand: f.sealer.Rand}
-		b := must(c.Cut(stranger.entries, l.seq+1, l.preamble, f.directory))
+		b := must(c.Cut([]exchange.Pending{entry(seq+1000, 100, beijing)}, seq+1, preamble, f.directory))
 		if r := must(l.apply(must(b.Marshal()))); r.Rejection != nil {
 			panic(r.Rejection)
 		}
