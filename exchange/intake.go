@@ -113,6 +113,8 @@ type intake struct {
 	at        time.Time
 	view      SubmissionView
 	waits     []commitWait
+	refusals  []schemas.Finding // at most maxShown each
+	warnings  []schemas.Finding
 	dry       map[sm.Digest]found // a dry run's own accepted rows
 }
 
@@ -200,7 +202,7 @@ func (in *intake) close(ctx context.Context, failure error) error {
 			in.view.Skipped++
 		}
 	}
-	in.view.Findings = append(in.view.Findings, notes...)
+	in.view.Findings = append(notes, in.shown()...)
 	if in.sub.DryRun {
 		return nil
 	}

@@ -1,8 +1,10 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
@@ -268,10 +270,29 @@ func (in *intake) count(verdicts []verdict) {
 		if len(in.view.Records) < maxShown {
 			in.view.Records = append(in.view.Records, view)
 		}
-		if room := maxShown - len(in.view.Findings); room > 0 {
-			in.view.Findings = append(in.view.Findings, v.check.Findings[:min(room, len(v.check.Findings))]...)
+		in.show(v.check.Findings)
+	}
+}
+
+// show keeps findings for the answer. What refuses a row is never crowded out
+// by what only warns.
+func (in *intake) show(findings []schemas.Finding) {
+	for _, f := range findings {
+		switch {
+		case !f.Warning && len(in.refusals) < maxShown:
+			in.refusals = append(in.refusals, f)
+		case f.Warning && len(in.warnings) < maxShown:
+			in.warnings = append(in.warnings, f)
 		}
 	}
+}
+
+// shown are the findings of the answer, in row order.
+func (in *intake) shown() []schemas.Finding {
+	room := maxShown - len(in.refusals)
+	out := append(in.refusals, in.warnings[:min(room, len(in.warnings))]...)
+	slices.SortStableFunc(out, func(a, b schemas.Finding) int { return cmp.Compare(a.Row, b.Row) })
+	return out
 }
 
 // maxWait bounds how long an answer is held back for the ledger; past it the
