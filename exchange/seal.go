@@ -16,15 +16,17 @@ import (
 )
 
 // IDSecret makes a region's entry ids. It is drawn once, kept in the recovery
-// file and never rotated. It never prints.
-type IDSecret struct{ key []byte }
+// file and never rotated. It never prints: fmt looks past Format into the
+// unexported fields of a struct around it, but not into a function.
+type IDSecret struct{ key func() []byte }
 
 // NewIDSecret takes 32 bytes.
 func NewIDSecret(key []byte) (IDSecret, error) {
 	if len(key) != 32 {
 		return IDSecret{}, fmt.Errorf("id secret of %d bytes, want 32", len(key))
 	}
-	return IDSecret{key: slices.Clone(key)}, nil
+	key = slices.Clone(key)
+	return IDSecret{key: func() []byte { return key }}, nil
 }
 
 func (IDSecret) String() string             { return "id-secret:redacted" }
@@ -52,7 +54,7 @@ func (s IDSecret) digest(label sm.Label, kind string, natural []byte, n uint32) 
 	head = append(head, byte(len(kind)))
 	head = append(head, kind...)
 	head = binary.BigEndian.AppendUint16(head, uint16(min(len(natural), 0xffff)))
-	return sm.HMAC(s.key, head, natural, binary.BigEndian.AppendUint32(nil, n))
+	return sm.HMAC(s.key(), head, natural, binary.BigEndian.AppendUint32(nil, n))
 }
 
 // Sealer authors entries: it fixes time, id and randomness, once.
