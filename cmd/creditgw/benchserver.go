@@ -220,11 +220,10 @@ func (s *benchServer) answerState(ctx context.Context, payload []byte) ([]byte, 
 	}
 	head := s.store.Head()
 	state := benchState{Size: head.Size, Root: head.Root.String(), Batches: s.store.Stats().Batches}
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+	var err error
+	if state.CPU, err = cpuUsed(); err != nil {
 		return nil, err
 	}
-	state.CPU = time.Duration(used.Utime.Nano() + used.Stime.Nano())
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return nil, err
@@ -236,4 +235,11 @@ func (s *benchServer) answerState(ctx context.Context, payload []byte) ([]byte, 
 		}
 	}
 	return json.Marshal(state)
+}
+
+// cpuUsed is the CPU time of this process.
+func cpuUsed() (time.Duration, error) {
+	var used syscall.Rusage
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &used)
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()), err
 }
