@@ -34,8 +34,7 @@ const (
 // benchServer is one node of a benchmark, as its process sees it.
 type benchServer struct {
 	*node
-	profile string
-	gate    benchGate
+	gate benchGate
 }
 
 // benchServerCommand is what bench runs in its child processes. It ends when
