@@ -41,8 +41,13 @@ const window = 4
 // in flight.
 const full = 64
 
-// pause between sessions after a fault that only time can mend.
-const pause = 500 * time.Millisecond
+// Pauses between sessions after a fault that only time can mend. While batches
+// are refused as a whole the pause doubles, for each refusal leaves an event in
+// the journal.
+const (
+	minPause = 500 * time.Millisecond
+	maxPause = 30 * time.Second
+)
 
 // ErrFork says that this region's next seq is taken by a batch that this node
 // did not cut: someone else holds the region's batch key, or the journal is
@@ -52,6 +57,10 @@ var ErrFork = errors.New("outbox: another batch of this region has our seq")
 // errRestart begins a new session from what ledger and casebook say.
 var errRestart = errors.New("outbox: start again")
 
+// errRefused says that a batch was refused for what it is, not for an entry in
+// it: the directory has to change before another one is taken.
+var errRefused = errors.New("outbox: batch refused as a whole")
+
 // New makes a drain; Run works it.
 func New(cfg Config) *Drain { return &Drain{cfg: cfg} }
 
@@ -60,8 +69,12 @@ func (d *Drain) Forked() bool { return d.forked.Load() }
 
 // Run drains until ctx ends or the region's seq is found forked.
 func (d *Drain) Run(ctx context.Context) error {
+	pause := minPause
 	for {
 		err := d.session(ctx)
+		if !errors.Is(err, errRefused) {
+			pause = minPause
+		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -76,6 +89,7 @@ func (d *Drain) Run(ctx context.Context) error {
 			case <-ctx.Done():
 			case <-time.After(pause):
 			}
+			pause = min(2*pause, maxPause)
 		}
 	}
 }
@@ -253,7 +267,7 @@ func (s *session) land(ctx context.Context) error {
 		return err
 	}
 	if refused.Item.IsZero() {
-		return fmt.Errorf("batch %d refused as a whole: %s", p.Seq, r.Code)
+		return fmt.Errorf("%w: seq %d, %s", errRefused, p.Seq, r.Code)
 	}
 	return errRestart
 }
