@@ -24,8 +24,13 @@ type Submission struct {
 	Signature   []byte // the agency's own over the file, "" without one
 }
 
-// chunk is how many rows are judged, sealed and made durable together.
-const chunk = 256
+// A run of rows that are judged, sealed and made durable together has at most
+// so many rows, and is cut when its cells pass so many bytes: a row is kept up
+// to three times in its event, and the journal takes 8 MiB at once.
+const (
+	chunk      = 256
+	chunkBytes = 1 << 20
+)
 
 // maxShown bounds the findings and row states inside one answer; the rest is
 // read by page.
@@ -112,6 +117,10 @@ type intake struct {
 	id        string
 	at        time.Time
 	view      SubmissionView
+	held      []Event // written with the next rows
+	ended     bool    // the rows at hand are the last
+	closed    bool    // the end is written
+	last      Position
 	waits     []commitWait
 	refusals  []schemas.Finding // at most maxShown each
 	warnings  []schemas.Finding
@@ -124,9 +133,7 @@ func (in *intake) run(ctx context.Context) (SubmissionView, error) {
 		ID: in.id, Kind: in.sub.Kind, Submitter: in.principal.Submitter(), ReceivedAt: in.at,
 		ByRule: map[string]int{}, Records: []RowView{}, DryRun: in.sub.DryRun,
 	}
-	if err := in.open(ctx); err != nil {
-		return in.view, err
-	}
+	in.held = []Event{in.opening()}
 	failure := in.take(ctx)
 	if err := in.close(ctx, failure); err != nil {
 		return in.view, err
@@ -157,35 +164,37 @@ func (in *intake) environment() schemas.Env {
 	return env
 }
 
-func (in *intake) open(ctx context.Context) error {
-	if in.sub.DryRun {
-		return nil
-	}
-	_, err := in.Journal.Append(ctx, Event{At: in.at, Opened: &SubmissionOpened{
+// opening begins the submission; it is written with its first rows.
+func (in *intake) opening() Event {
+	return Event{At: in.at, Opened: &SubmissionOpened{
 		ID: in.id, Kind: in.sub.Kind, Submitter: in.principal.Submitter(), Principal: in.principal.ID,
 		ReceivedAt: in.at, FileDigest: in.file, Idempotency: in.sub.Idempotency,
-	}})
-	return err
+	}}
 }
 
 // take reads the rows chunk by chunk. Its error is what broke reading off.
 func (in *intake) take(ctx context.Context) error {
-	batch := make([]schemas.Row, 0, chunk)
+	batch, size := make([]schemas.Row, 0, chunk), 0
 	for {
 		row, err := in.rows.Next()
 		if err == nil {
 			batch = append(batch, row)
-			if len(batch) < chunk {
+			for _, c := range row.Cells {
+				size += len(c.Value)
+			}
+			if len(batch) < chunk && size < chunkBytes {
 				continue
 			}
 		}
+		in.ended = errors.Is(err, io.EOF)
 		if len(batch) > 0 {
 			if err := in.judge(ctx, batch); err != nil {
+				in.ended = false
 				return err
 			}
-			batch = batch[:0]
+			batch, size = batch[:0], 0
 		}
-		if errors.Is(err, io.EOF) {
+		if in.ended {
 			return nil
 		}
 		if err != nil {
@@ -194,7 +203,41 @@ func (in *intake) take(ctx context.Context) error {
 	}
 }
 
+// write appends rows, with the opening before the first and the end behind the
+// last: a small file is one write.
+func (in *intake) write(ctx context.Context, rows *RowsTaken) (Position, error) {
+	events := append(in.held, Event{At: in.at, Rows: rows})
+	if in.ended {
+		events = append(events, in.closing(nil))
+	}
+	at, err := in.Journal.Append(ctx, events...)
+	if err != nil {
+		return 0, err
+	}
+	in.held, in.closed, in.last = nil, in.ended, at
+	return at, nil
+}
+
+// close ends the submission, if its last rows have not, and waits until the
+// casebook knows all of it.
 func (in *intake) close(ctx context.Context, failure error) error {
+	if in.sub.DryRun {
+		in.closing(failure)
+		return nil
+	}
+	if !in.closed {
+		// The sender's patience does not decide whether the end is written.
+		at, err := in.Journal.Append(context.WithoutCancel(ctx), append(in.held, in.closing(failure))...)
+		if err != nil {
+			return err
+		}
+		in.last = at
+	}
+	return in.Casebook.WaitFor(ctx, in.last)
+}
+
+// closing completes the answer and is the event that says the same.
+func (in *intake) closing(failure error) Event {
 	in.view.Complete = failure == nil
 	notes := append(in.rows.Findings(), in.checker.Finish()...)
 	for _, f := range notes {
@@ -203,10 +246,7 @@ func (in *intake) close(ctx context.Context, failure error) error {
 		}
 	}
 	in.view.Findings = append(notes, in.shown()...)
-	if in.sub.DryRun {
-		return nil
-	}
-	closed := SubmissionClosed{
+	closed := &SubmissionClosed{
 		ID: in.id, Received: in.view.Received, Accepted: in.view.Accepted, Bad: in.view.Quarantined,
 		Double: in.view.Duplicate, Skipped: in.view.Skipped,
 	}
@@ -219,10 +259,5 @@ func (in *intake) close(ctx context.Context, failure error) error {
 	} else if failure != nil {
 		closed.Failed = "INTERRUPTED"
 	}
-	// The sender's patience does not decide whether the end is written.
-	at, err := in.Journal.Append(context.WithoutCancel(ctx), Event{At: in.Clock(), Closed: &closed})
-	if err != nil {
-		return err
-	}
-	return in.Casebook.WaitFor(ctx, at)
+	return Event{At: in.Clock(), Closed: closed}
 }

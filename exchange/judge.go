@@ -132,12 +132,8 @@ func (in *intake) settle(ctx context.Context, verdicts []verdict, wants []wanted
 	if in.sub.Wait == WaitCommitted && len(shared) > 0 {
 		in.waits = append(in.waits, in.Commits.expect(shared))
 	}
-	at, err := in.Journal.Append(ctx, Event{At: in.at, Rows: &taken})
-	if err != nil {
-		return 0, err
-	}
 	in.count(verdicts)
-	return at, nil
+	return in.write(ctx, &taken)
 }
 
 // accept authors the record: from here on its id, time and randomness stand.
