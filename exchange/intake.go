@@ -103,7 +103,9 @@ func (s *Service) answered(p Principal, key string, digest sm.Digest) (Submissio
 			Text: schemas.Text{ZH: "同一 Idempotency-Key 已用于另一份内容", EN: "this Idempotency-Key was used with another body"}}
 	}
 	v, err := s.Casebook.Submission(id)
-	return v, err == nil, err
+	// One that was cut off is taken again: its rows come as duplicates, and
+	// those that were not reached are taken now.
+	return v, err == nil && v.Complete, err
 }
 
 // intake is one submission on its way in.
