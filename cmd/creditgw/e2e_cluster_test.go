@@ -143,35 +143,37 @@ func (c *cluster) found() {
 	}
 }
 
-// buildProgram builds the real program, once. The test binary would do under
-// its name, but with the race detector in it keys take a minute to open. The
-// program lies beside the one that the scripts run and is removed with it.
-var buildProgram = sync.OnceValues(func() (string, error) {
+// buildPrograms builds the real programs, once, and returns their folder. The
+// test binary would do under the node's name, but with the race detector in it
+// keys take a minute to open. The folder lies where the scripts' programs do
+// and is removed with them.
+var buildPrograms = sync.OnceValues(func() (string, error) {
 	scripted, err := exec.LookPath("creditgw")
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(filepath.Dir(scripted), "creditgw-built")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+	dir := filepath.Join(filepath.Dir(scripted), "built") + string(filepath.Separator)
+	if out, err := exec.Command("go", "build", "-o", dir, "../creditgw", "../creditctl").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return path, nil
+	return dir, nil
 })
 
-func built(t *testing.T) string {
+// built is the path of a program.
+func built(t *testing.T, name string) string {
 	t.Helper()
-	path, err := buildProgram()
+	dir, err := buildPrograms()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path
+	return filepath.Join(dir, name)
 }
 
 // creditgw runs a command that must succeed and returns what it prints.
 func creditgw(t *testing.T, args ...string) string {
 	t.Helper()
 	var out, stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), built(t), args...)
+	cmd := exec.CommandContext(t.Context(), built(t, "creditgw"), args...)
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("creditgw %v: %v\n%s", args, err, &stderr)
@@ -209,7 +211,7 @@ func (n *gateway) start() {
 		n.t.Fatal(err)
 	}
 	defer log.Close()
-	n.cmd = exec.Command(built(n.t), "serve", "--config", filepath.Join(n.dir, configName))
+	n.cmd = exec.Command(built(n.t, "creditgw"), "serve", "--config", filepath.Join(n.dir, configName))
 	n.cmd.Stdout, n.cmd.Stderr = log, log
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := n.cmd.Start(); err != nil {

@@ -33,7 +33,8 @@ var authorityNames = map[peers.Region]string{
 	"130000": "河北省交通运输综合行政执法监督局", "140000": "山西省交通运输综合行政执法局",
 }
 
-// cleanRecord is a sound record out of the samples, by field code.
+// cleanRecord is a sound record out of the samples, in canonical form, by
+// field code.
 var cleanRecord = sync.OnceValues(func() (map[string]string, error) {
 	raw, err := fs.ReadFile(builtIn, "samples/bj-penalties.json")
 	if err != nil {
@@ -45,7 +46,7 @@ var cleanRecord = sync.OnceValues(func() (map[string]string, error) {
 	if err := json.Unmarshal(raw, &file); err != nil {
 		return nil, err
 	}
-	return file.Records[1], nil
+	return file.Records[0], nil
 })
 
 var decisions atomic.Int64

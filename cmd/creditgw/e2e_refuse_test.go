@@ -64,7 +64,7 @@ func (n *gateway) refusal(t *testing.T) (code int, said string) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, built(t), "serve", "--config", filepath.Join(n.dir, configName), "--lang", "en")
+	cmd := exec.CommandContext(ctx, built(t, "creditgw"), "serve", "--config", filepath.Join(n.dir, configName), "--lang", "en")
 	cmd.Stderr = &stderr
 	_ = cmd.Run() // the exit code is the answer
 	if ctx.Err() != nil {

@@ -1,0 +1,213 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/xinqiao/creditgw/consensus/ledger"
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/exchange/httpapi"
+	"github.com/xinqiao/creditgw/peers"
+)
+
+// TestServeAndOpenSSL holds the gateway against the implementation that an
+// agency, an auditor or a court has at hand: an agency signs its record with
+// OpenSSL and the recipient takes it as the agency's own; an auditor has
+// OpenSSL verify the region's signature of the batch on the ledger.
+func TestServeAndOpenSSL(t *testing.T) {
+	openssl := newOpenSSL(t)
+	c := startCluster(t)
+	origin, home := c.region("120000"), c.region("110000")
+	app := newPhone(home)
+
+	openssl.run("genpkey", "-algorithm", "SM2", "-out", "key.pem")
+	operator := origin.client(exchange.RoleOperator)
+	key, err := operator.AddKey(origin.context(), tianjinAuthority, httpapi.NewKey{Name: "处罚机关", Public: openssl.public("key.pem")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the key is in force", func() bool {
+		keys, err := operator.Keys(origin.context(), tianjinAuthority)
+		return err == nil && len(keys.Items) == 1 && keys.Items[0].KeyID == key.KeyID
+	})
+	notice := origin.notice(home.region)
+	sig := openssl.sign("key.pem", c.canonical(notice))
+	id := origin.submit(exchange.WaitCommitted, signedRecord(notice, key.KeyID, sig))[0]
+	app.await(id)
+	v, err := home.client(exchange.RoleOperator).Record(home.context(), id)
+	if err != nil || v.Author == nil || v.Author.Kind != exchange.AuthorAgency || !v.Author.Verified ||
+		v.Author.Agency != tianjinAuthority || v.Author.KeyID == nil || *v.Author.KeyID != key.KeyID {
+		t.Errorf("at the recipient the author is %+v: %v", v.Author, err)
+	}
+
+	// The same signature under another record is nobody's word.
+	altered := origin.notice(home.region)
+	body, err := recordsFile([]any{signedRecord(altered, key.KeyID, sig)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused, err := origin.client(exchange.RoleAgencyEntry).Submit(origin.context(),
+		httpapi.File{Body: bytes.NewReader(body), Media: httpapi.MediaJSON, Wait: exchange.WaitCommitted})
+	if err != nil || refused.Quarantined != 1 || refused.ByRule[string(exchange.RuleAuthorSignature)] != 1 {
+		t.Errorf("an altered record: %d quarantined by %v: %v", refused.Quarantined, refused.ByRule, err)
+	}
+
+	c.checkBatchByOpenSSL(openssl, origin, id)
+}
+
+// checkBatchByOpenSSL goes from an entry, as a third region shows it, to the
+// region's signature, with the public key of the genesis.
+func (c *cluster) checkBatchByOpenSSL(openssl openssl, origin *gateway, id exchange.EntryID) {
+	t := c.t
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(c.dir, genesisName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	genesis, err := peers.ParseGenesis(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	member, _ := genesis.Member(origin.region)
+	public, err := member.Batch.MarshalPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	openssl.write("batch.pem", public)
+	for _, e := range c.region("140000").ledger(c.agree()) {
+		if e.ID != id {
+			continue
+		}
+		preamble, err := exchange.ParsePreamble(e.Preamble)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := ledger.VerifyInclusion(uint64(e.Item), uint64(preamble.N), ledger.LeafHash(e.Header), e.Path, preamble.Root); err != nil {
+			t.Errorf("the header is not in its batch: %v", err)
+		}
+		if !openssl.verifies("batch.pem", sm.Message(sm.LabelBatch, genesis.LedgerID(), e.Preamble), e.Signature) {
+			t.Error("OpenSSL does not verify the region's signature")
+		}
+		e.Preamble[len(e.Preamble)-1] ^= 1
+		if openssl.verifies("batch.pem", sm.Message(sm.LabelBatch, genesis.LedgerID(), e.Preamble), e.Signature) {
+			t.Error("OpenSSL verifies an altered preamble")
+		}
+		return
+	}
+	t.Fatalf("%s is not on the ledger", id)
+}
+
+// signedRecord is a record as an agency that holds a key sends it.
+func signedRecord(record map[string]string, key sm.KeyID, sig []byte) any {
+	return map[string]any{"record": record, "author": map[string]any{"key_id": key, "sig": sig}}
+}
+
+// canonical is what creditctl has the agency sign of a record, offline.
+func (c *cluster) canonical(record map[string]string) []byte {
+	c.t.Helper()
+	file, err := recordsFile([]any{record})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	path := filepath.Join(c.dir, "record.json")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	message, err := exec.CommandContext(c.t.Context(), built(c.t, "creditctl"),
+		"canonical", path, "--row", "1", "--genesis", filepath.Join(c.dir, genesisName)).Output()
+	if err != nil {
+		c.t.Fatalf("creditctl canonical: %v", err)
+	}
+	return message
+}
+
+// openssl is a directory in which OpenSSL runs.
+type openssl struct {
+	t   *testing.T
+	dir string
+}
+
+func newOpenSSL(t *testing.T) openssl {
+	t.Helper()
+	const need = "needs OpenSSL 3 with SM2 on the path"
+	out, err := exec.Command("openssl", "list", "-public-key-algorithms").CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("SM2")) {
+		if os.Getenv("CREDITGW_TEST_ALL") == "1" {
+			t.Fatal(need)
+		}
+		t.Skip(need)
+	}
+	return openssl{t, t.TempDir()}
+}
+
+func (o openssl) try(args ...string) ([]byte, error) {
+	cmd := exec.Command("openssl", args...)
+	cmd.Dir = o.dir
+	return cmd.CombinedOutput()
+}
+
+func (o openssl) run(args ...string) {
+	o.t.Helper()
+	if out, err := o.try(args...); err != nil {
+		o.t.Fatalf("openssl %v: %v\n%s", args, err, out)
+	}
+}
+
+func (o openssl) write(name string, b []byte) {
+	o.t.Helper()
+	if err := os.WriteFile(filepath.Join(o.dir, name), b, 0o600); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+func (o openssl) read(name string) []byte {
+	o.t.Helper()
+	b, err := os.ReadFile(filepath.Join(o.dir, name))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return b
+}
+
+// sm2 are the options of SM2 with its usual user id.
+var sm2 = []string{"-rawin", "-digest", "sm3", "-pkeyopt", "distid:1234567812345678"}
+
+func (o openssl) sign(key string, message []byte) []byte {
+	o.t.Helper()
+	o.write("message", message)
+	o.run(append([]string{"pkeyutl", "-sign", "-inkey", key, "-in", "message", "-out", "sig"}, sm2...)...)
+	return o.read("sig")
+}
+
+func (o openssl) verifies(key string, message, sig []byte) bool {
+	o.t.Helper()
+	o.write("message", message)
+	o.write("sig", sig)
+	_, err := o.try(append([]string{"pkeyutl", "-verify", "-pubin", "-inkey", key, "-in", "message", "-sigfile", "sig"}, sm2...)...)
+	return err == nil
+}
+
+// subjectPublicKeyInfo is that of RFC 5280.
+type subjectPublicKeyInfo struct {
+	Algorithm pkix.AlgorithmIdentifier
+	PublicKey asn1.BitString
+}
+
+// public returns the 65 bytes of a key's point.
+func (o openssl) public(key string) []byte {
+	o.t.Helper()
+	o.run("pkey", "-in", key, "-pubout", "-outform", "DER", "-out", "public.der")
+	var info subjectPublicKeyInfo
+	if rest, err := asn1.Unmarshal(o.read("public.der"), &info); err != nil || len(rest) > 0 {
+		o.t.Fatalf("public key: %v", err)
+	}
+	return info.PublicKey.Bytes
+}
