@@ -2,10 +2,7 @@ package exchange
 
 import (
 	"context"
-	"io"
-	"log/slog"
 
-	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
 	"github.com/xinqiao/creditgw/schemas"
 )
@@ -14,9 +11,7 @@ import (
 type Config struct {
 	Region   peers.Region
 	Clock    Clock
-	Rand     io.Reader
 	Sealer   Sealer
-	Ticket   *sm.BatchKey // signs acceptance tickets
 	Journal  Journal
 	Vault    Vault
 	Slots    *Slots
@@ -26,7 +21,6 @@ type Config struct {
 	Spool    string // folder for files while they are read; a file there has no name
 	// Catalogue holds the kinds and policy packs in force.
 	Catalogue *schemas.Catalogue
-	Logger    *slog.Logger
 }
 
 // Service is the one write door of a node. Each method answers only when what

@@ -3,7 +3,6 @@ package exchange
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -23,7 +22,6 @@ type Statements struct {
 	Journal  Journal
 	Vault    Vault
 	Slots    *Slots
-	Logger   *slog.Logger
 }
 
 // Run authors statements until ctx ends or a part fails.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -63,7 +62,7 @@ func TestStatementsAreOnePerOriginAndInterval(t *testing.T) {
 		s := &Statements{
 			Sealer: Sealer{Ledger: filled(9), Region: testTianjin, Secret: testSecret(), Rand: rand.Reader},
 			Clock:  time.Now, Interval: time.Second, Casebook: book, Journal: book, Vault: &openVault{},
-			Slots: NewSlots(&openVault{}, 1), Logger: slog.New(slog.DiscardHandler),
+			Slots: NewSlots(&openVault{}, 1),
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)

@@ -209,12 +209,12 @@ func (n *node) join() error {
 	}
 	n.statements = &exchange.Statements{
 		Sealer: sealer, Clock: cfg.Clock, Interval: cfg.AckInterval, Casebook: n.casebook, Journal: n.journal,
-		Vault: n.vault, Slots: slots, Logger: cfg.Logger,
+		Vault: n.vault, Slots: slots,
 	}
 	service := exchange.NewService(exchange.Config{
-		Region: cfg.Self.Region, Clock: cfg.Clock, Rand: cfg.Rand, Sealer: sealer, Journal: n.journal,
+		Region: cfg.Self.Region, Clock: cfg.Clock, Sealer: sealer, Journal: n.journal,
 		Vault: n.vault, Slots: slots, Casebook: n.casebook, Ledger: n.store, Commits: &n.commits,
-		Spool: n.path("spool"), Catalogue: schemas.Default(), Logger: cfg.Logger,
+		Spool: n.path("spool"), Catalogue: schemas.Default(),
 	})
 	n.api, err = httpapi.New(httpapi.Config{
 		Region: cfg.Self.Region, Service: service, Casebook: n.casebook, Ledger: n.store,
