@@ -54,7 +54,10 @@ type Timers struct {
 type Snapshots struct {
 	Interval  time.Duration // between two looks at the log, 10 s; Raft staggers it up to twice that
 	Threshold uint64        // entries since the last snapshot, 1,024
-	Trailing  uint64        // entries kept behind it, 8,192
+	Trailing  uint64        // entries kept behind it, at most: 8,192
+	// TrailingBytes bounds the same in bytes, 128 MiB: a log that is cut by
+	// entries alone can be a second copy of the ledger.
+	TrailingBytes int64
 }
 
 // Config is what a Node is built from.
@@ -98,6 +101,7 @@ func (c *Config) defaults() error {
 	setDefault(&c.Snapshots.Interval, 10*time.Second)
 	setDefault(&c.Snapshots.Threshold, 1024)
 	setDefault(&c.Snapshots.Trailing, 8192)
+	setDefault(&c.Snapshots.TrailingBytes, 128<<20)
 	setDefault(&c.InFlight, 2)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -90,7 +90,7 @@ func (s *fsmSnapshot) Persist(to raft.SnapshotSink) error {
 		return err
 	}
 	k.persist(s.point.Size, s.point.Root)
-	return nil
+	return s.n.boundTrailing()
 }
 
 func (s *fsmSnapshot) Release() {}

@@ -24,6 +24,7 @@ type checkedLog struct {
 	applied atomic.Uint64
 	// appended is called after each append.
 	appended func()
+	trailing trailing
 }
 
 var _ raft.MonotonicLogStore = (*checkedLog)(nil)
@@ -72,6 +73,7 @@ func (c *checkedLog) StoreLogs(logs []*raft.Log) error {
 	if err := c.timed("appending to the Raft log", func() error { return c.LogStore.StoreLogs(sealed) }); err != nil {
 		return err
 	}
+	c.trailing.appended(logs)
 	c.appended()
 	return nil
 }

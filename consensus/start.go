@@ -49,7 +49,9 @@ func openStorage(cfg *Config, fatal func(error)) (*storage, error) {
 		return nil, errors.Join(err, meta.Close())
 	}
 	st := &storage{wal: w, meta: meta}
-	st.log = &checkedLog{LogStore: w, limit: cfg.Timers.Disk, fatal: func(error) {}}
+	st.log = &checkedLog{
+		LogStore: w, limit: cfg.Timers.Disk, fatal: func(error) {}, trailing: trailing{most: int(cfg.Snapshots.Trailing)},
+	}
 	st.stable = &checkedStable{StableStore: w, limit: cfg.Timers.Disk, fatal: func(error) {}}
 	st.snapshots = &snapshots{dir: cfg.Dir, machine: cfg.StateMachine, applied: st.log.applied.Load, fatal: fatal}
 	st.log.appended = func() {
