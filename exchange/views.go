@@ -60,7 +60,8 @@ type RecordView struct {
 	Row        int              `json:"row,omitempty"`
 	Deliveries []Delivery       `json:"deliveries"`
 	Author     *AuthorView      `json:"author,omitempty"`
-	Body       *schemas.Penalty `json:"body,omitempty"` // only if held and the role may
+	Body       *schemas.Penalty `json:"body,omitempty"`       // only if held and the role may
+	Dishonesty *schemas.Class   `json:"dishonesty,omitempty"` // 失信程度, with the body
 	Submitter  string           `json:"-"`
 }
 

@@ -60,5 +60,12 @@ func (p *program) showRecord(r httpapi.Record) error {
 		line(text{"处罚机关", "authority"}, b.AuthorityName)
 		line(text{"处罚内容", "penalty"}, b.PenaltyContent)
 	}
+	if d := r.Dishonesty; d != nil {
+		whose := text{"处罚机关认定", "the agency's word"}
+		if d.Derived {
+			whose = text{"按规则推定", "derived by rule"}
+		}
+		line(text{"失信程度", "dishonesty"}, p.sayf(text{"%s（%s）", "%s (%s)"}, d.Value, p.say(whose)))
+	}
 	return table.Flush()
 }

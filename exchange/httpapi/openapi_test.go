@@ -170,7 +170,8 @@ func TestClientReadsWhatTheServerWrote(t *testing.T) {
 		t.Errorf("the service got %+v", s)
 	}
 	record, err := as("operator").Record(ctx, recordID)
-	if err != nil || record.Body == nil || record.Body.SubjectName != "某公司" || record.Deliveries[0].State != exchange.AckRead {
+	if err != nil || record.Body == nil || record.Body.SubjectName != "某公司" ||
+		record.Dishonesty == nil || !record.Dishonesty.Derived || record.Deliveries[0].State != exchange.AckRead {
 		t.Errorf("record %+v, %v", record, err)
 	}
 	pulled, err := as("app").Reminders(ctx, "", 10, time.Second)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/schemas"
 	"github.com/xinqiao/creditgw/schemas/ident"
 )
 
@@ -50,6 +51,10 @@ func (a *API) record(w http.ResponseWriter, r *http.Request, p exchange.Principa
 	v = shownRecord(v)
 	if p.Is(exchange.RoleAuditor) {
 		v.Body = nil // who checks the exchange need not read what is exchanged
+	}
+	if v.Body != nil {
+		class := schemas.DeriveClass(v.Body)
+		v.Dishonesty = &class
 	}
 	return reply(w, http.StatusOK, Record{RecordView: v, LedgerSize: size})
 }
