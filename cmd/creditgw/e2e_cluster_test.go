@@ -47,6 +47,7 @@ type gateway struct {
 	url    string
 	log    string
 	tokens map[exchange.Role]string
+	env    []string // of the process, beside the test's own
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when the process has been waited for
 }
@@ -65,13 +66,20 @@ func startCluster(t *testing.T) *cluster {
 		c.nodes = append(c.nodes, newGateway(t, c.dir, m.region, freePort(t)))
 	}
 	c.found()
-	t.Cleanup(c.report)
+	c.serve()
+	return c
+}
+
+// serve starts the nodes and imports the registers.
+func (c *cluster) serve() {
+	c.t.Helper()
+	c.t.Cleanup(c.report)
 	for _, n := range c.nodes {
 		n.start()
 	}
 	s, err := openSamples("")
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	for _, n := range c.nodes {
 		n.awaitReady()
@@ -80,15 +88,14 @@ func startCluster(t *testing.T) *cluster {
 		} {
 			f, err := s.Open(file)
 			if err != nil {
-				t.Fatal(err)
+				c.t.Fatal(err)
 			}
 			v, err := n.client(exchange.RoleOperator).ImportRegister(n.context(), register, f)
 			if closeErr := f.Close(); err != nil || closeErr != nil || v.Accepted != v.Rows {
-				t.Fatalf("register %s: %d of %d rows: %v", file, v.Accepted, v.Rows, errors.Join(err, closeErr))
+				c.t.Fatalf("register %s: %d of %d rows: %v", file, v.Accepted, v.Rows, errors.Join(err, closeErr))
 			}
 		}
 	}
-	return c
 }
 
 // newGateway makes keys, configuration and tokens of a region.
@@ -213,6 +220,7 @@ func (n *gateway) start() {
 	defer log.Close()
 	n.cmd = exec.Command(built(n.t, "creditgw"), "serve", "--config", filepath.Join(n.dir, configName))
 	n.cmd.Stdout, n.cmd.Stderr = log, log
+	n.cmd.Env = append(os.Environ(), n.env...)
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := n.cmd.Start(); err != nil {
 		n.t.Fatal(err)
