@@ -75,6 +75,23 @@ type Ledger interface {
 	Consistency(from, to uint64) ([]sm.Digest, error)
 }
 
+// Checkpoints are the witnessed checkpoints that this node keeps: the newest,
+// about one for each minute in which the ledger grew, and every handover. None
+// contradicts this node's own ledger. All methods are safe for concurrent use.
+type Checkpoints interface {
+	// Latest is the newest one; false when nothing has been witnessed yet.
+	Latest() (peers.Checkpoint, bool)
+	// Around returns the earliest kept one that covers leaf index, and the
+	// newest kept one that does not (zero: none). ErrNotFound: the leaf is not
+	// witnessed yet.
+	Around(index uint64) (before, covering peers.Checkpoint, err error)
+	// Handovers are those behind a change of the witness set that the regions
+	// of the set before the change have cosigned, one per change, ascending.
+	Handovers() ([]peers.Checkpoint, error)
+	// Wait returns when Latest covers size leaves, or ctx's error.
+	Wait(ctx context.Context, size uint64) error
+}
+
 // Proposer hands a batch to the ledger. Start keeps the order of calls made
 // one after another; wait returns this node's own Apply's answer. Retrying the
 // same bytes is safe. ctx bounds the wait, not the proposal: after an error

@@ -15,10 +15,11 @@ import (
 
 var update = flag.Bool("update", false, "write the vectors in testdata again, from fixed seeds")
 
-// founder is a region with its private batch key.
+// founder is a region with its private batch and witness keys.
 type founder struct {
 	Member
-	batch *sm.BatchKey
+	batch   *sm.BatchKey
+	witness *sm.WitnessKey
 }
 
 // newFounder makes the same founder for the same region, every time.
@@ -38,7 +39,8 @@ func newFounder(tb testing.TB, region Region, name string) founder {
 			Decryption: decryption.Public(),
 			Witness:    witness.Public(),
 		},
-		batch: batch,
+		batch:   batch,
+		witness: witness,
 	}
 }
 

@@ -37,6 +37,8 @@ const (
 	LabelWrap Label = "xinqiao/v1/wrap"
 	// LabelWraps: the digest of a batch's wraps.
 	LabelWraps Label = "xinqiao/v1/wraps"
+	// LabelWitnesses: the digest of a witness set.
+	LabelWitnesses Label = "xinqiao/v1/witnesses"
 )
 
 // Message returns the bytes that a signature with this label covers: the

@@ -1,0 +1,46 @@
+package peers
+
+import (
+	"golang.org/x/crypto/cryptobyte"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+)
+
+// WitnessSet says who may cosign a checkpoint and how many of the regions must.
+// It is a value: its keys must not be changed once it is shared.
+type WitnessSet struct {
+	K    int          // distinct regions
+	Keys []WitnessKey // ascending by region, then key id
+}
+
+// WitnessKey is a key with which a region cosigns. While a region rotates, it
+// has two; they count as one region.
+type WitnessKey struct {
+	Region Region
+	Public *sm.WitnessPublic
+}
+
+// Digest commits to the set: SM3(<1> label ‖ u8 k ‖ u8 n ‖ n × (region ‖ key)).
+func (s WitnessSet) Digest() sm.Digest {
+	var b cryptobyte.Builder
+	b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(sm.LabelWitnesses)) })
+	b.AddUint8(uint8(s.K))
+	b.AddUint8(uint8(len(s.Keys)))
+	for _, k := range s.Keys {
+		b.AddBytes([]byte(k.Region))
+		b.AddBytes(k.Public.Bytes())
+	}
+	return sm.Sum(b.BytesOrPanic()) // the label is a constant: it fits its prefix
+}
+
+// named lists the keys that a cosignature line may be by: those of the region
+// whose hash it states.
+func (s WitnessSet) named(r Region, hash KeyHash) []*sm.WitnessPublic {
+	var keys []*sm.WitnessPublic
+	for _, k := range s.Keys {
+		if k.Region == r && HashOf(k.Public.ID()) == hash {
+			keys = append(keys, k.Public)
+		}
+	}
+	return keys
+}
