@@ -386,3 +386,11 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		}
 	}
 }
+
+// hang stops the process for as long as f runs, without ending it.
+func (n *gateway) hang(f func()) {
+	n.t.Helper()
+	n.signal(syscall.SIGSTOP)
+	defer n.signal(syscall.SIGCONT)
+	f()
+}

@@ -63,6 +63,11 @@ func (st *state) apply(index, term uint64, items [][]byte, stored bool) []any {
 	full := st.applied.size-st.durable.size >= flushEntries
 	st.mu.Unlock()
 
+	for _, r := range results {
+		if r, ok := r.(exchange.BatchResult); ok && !stored {
+			st.refusals.note(index, &r)
+		}
+	}
 	signal(st.wake)
 	if full {
 		signal(st.urgent)

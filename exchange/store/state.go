@@ -54,6 +54,7 @@ type state struct {
 	changed   chan struct{}
 	failed    error
 	stats     Stats
+	refusals  *refusals // used by apply alone
 
 	wake, urgent chan struct{} // of the flusher
 	stop, done   chan struct{}
@@ -81,7 +82,8 @@ func loadState(dir string, config *Config, readOnly bool) (st *state, err error)
 	st = &state{
 		dir: dir, ledger: directory.Ledger(), config: config, directory: directory,
 		origins: map[peers.Region]last{}, changed: make(chan struct{}),
-		wake: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
+		refusals: newRefusals(config.Logger),
+		wake:     make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	st.flushed = sync.NewCond(&st.mu)
