@@ -45,7 +45,7 @@ var domain = []string{"crypto/...", "schemas/...", "peers", "consensus", "consen
 var importTable = []rule{
 	{"crypto/...", []string{"crypto/..."}},
 	{"schemas/...", []string{"schemas/..."}},
-	{"peers/...", []string{"crypto/...", "schemas/...", "peers/..."}},
+	{"peers/...", []string{"crypto/...", "schemas/...", "peers/...", "consensus/ledger"}},
 	{"consensus/...", []string{"crypto/sm", "consensus/..."}},
 	{"exchange", domain},
 	{"exchange/...", append([]string{"exchange"}, domain...)},

@@ -3,30 +3,30 @@ package peers
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/benbjohnson/immutable"
+	"golang.org/x/crypto/cryptobyte"
 
+	"github.com/xinqiao/creditgw/consensus/ledger"
 	"github.com/xinqiao/creditgw/crypto/sm"
 )
 
 // maxAgencyKeys bounds what one region can make every node keep for ever.
 const maxAgencyKeys = 1 << 16
 
-// Directory is what every signature is judged against: the founders and the
-// agency keys registered since. It is immutable and safe for concurrent use.
+// Directory is what every signature is judged against: the fold of the genesis
+// and of the governance entries since. It is immutable and safe for concurrent
+// use.
 type Directory struct {
+	*Roster // as of Next
 	genesis *Genesis
 	ledger  sm.Digest
-	nodes   map[string]Region     // node id to its region
-	members map[sm.KeyID]struct{} // every key of a member, of any purpose
+	next    uint64 // the lowest leaf index that has not been folded
 
-	next   uint64 // the lowest leaf index that has not been folded
-	counts map[Region]int
-	// agencies is persistent, so that With costs O(log n) and not a copy of a
+	// agencyKeys is persistent, so that With costs O(log n) and not a copy of a
 	// directory that grows for decades. Its keys are region ‖ key id.
-	agencies *immutable.SortedMap[string, AgencyKey]
+	agencyKeys *immutable.SortedMap[string, AgencyKey]
 }
 
 // AgencyKey is a key with which an agency signs its own records.
@@ -36,14 +36,7 @@ type AgencyKey struct {
 	Name   string
 	Label  string
 	Public *sm.AgencyPublic
-	From   uint64 // leaf index of the agency-key entry
-	Until  uint64 // leaf index of the agency-key-retire entry, 0 while in force
-}
-
-// InForceAt says whether the key may sign what the entry at this leaf index
-// holds. It stays true for old entries after the key was retired.
-func (k AgencyKey) InForceAt(index uint64) bool {
-	return k.From < index && (k.Until == 0 || index < k.Until)
+	Validity
 }
 
 // ErrOrder is returned when entries are folded out of order: a fault of the
@@ -55,21 +48,10 @@ func NewDirectory(g *Genesis) (*Directory, error) {
 	if err := g.Verify(); err != nil {
 		return nil, err
 	}
-	d := &Directory{
-		genesis:  g,
-		ledger:   g.LedgerID(),
-		nodes:    map[string]Region{},
-		members:  map[sm.KeyID]struct{}{},
-		counts:   map[Region]int{},
-		agencies: immutable.NewSortedMap[string, AgencyKey](nil),
-	}
-	for _, m := range g.Members {
-		d.nodes[m.Node.ID] = m.Region
-		for _, id := range []sm.KeyID{m.Node.Key.ID(), m.Batch.ID(), m.Decryption.ID(), m.Witness.ID()} {
-			d.members[id] = struct{}{}
-		}
-	}
-	return d, nil
+	return &Directory{
+		Roster: founded(g), genesis: g, ledger: g.LedgerID(),
+		agencyKeys: immutable.NewSortedMap[string, AgencyKey](nil),
+	}, nil
 }
 
 // With folds the governance entry at a leaf index. A *Rejection is the same on
@@ -78,7 +60,7 @@ func (d *Directory) With(index uint64, origin Region, kind string, body []byte) 
 	if index < d.next {
 		return nil, fmt.Errorf("%w: %d", ErrOrder, index)
 	}
-	if _, ok := d.genesis.Member(origin); !ok {
+	if !d.Exchanges(origin) {
 		return nil, reject(CodeOriginUnknown, "the origin is not a member")
 	}
 	switch kind {
@@ -100,17 +82,18 @@ func (d *Directory) withAgencyKey(index uint64, origin Region, body []byte) (*Di
 	if err != nil {
 		return nil, reject(CodeBodyMalformed, "key: not a point on the curve")
 	}
-	if _, shared := d.members[public.ID()]; shared {
+	if d.used(public.Bytes()) {
 		return nil, reject(CodeKeyExists, "the key is a member's")
 	}
-	if _, ok := d.agencies.Get(agencyRef(origin, public.ID())); ok {
+	if _, ok := d.agencyKeys.Get(agencyRef(origin, public.ID())); ok {
 		return nil, reject(CodeKeyExists, "the key was registered before")
 	}
-	if d.counts[origin] >= maxAgencyKeys {
+	if d.agencyCount(origin) >= maxAgencyKeys {
 		return nil, reject(CodeKeyLimit, "the region has %d keys", maxAgencyKeys)
 	}
-	return d.with(index, AgencyKey{
-		Region: origin, USCC: b.USCC, Name: b.Name, Label: b.Label, Public: public, From: index,
+	return d.withAgency(index, AgencyKey{
+		Region: origin, USCC: b.USCC, Name: b.Name, Label: b.Label, Public: public,
+		Validity: Validity{From: index + 1},
 	}), nil
 }
 
@@ -119,27 +102,57 @@ func (d *Directory) withAgencyKeyRetired(index uint64, origin Region, body []byt
 	if err != nil {
 		return nil, err
 	}
-	k, ok := d.agencies.Get(agencyRef(origin, sm.KeyID(b.KeyID)))
+	k, ok := d.agencyKeys.Get(agencyRef(origin, sm.KeyID(b.KeyID)))
 	if !ok || k.USCC != b.USCC {
 		return nil, reject(CodeKeyUnknown, "the region has no such key of this agency")
 	}
-	if k.Until != 0 {
+	if !k.InForce() {
 		return nil, reject(CodeKeyRetired, "the key is retired already")
 	}
-	k.Until = index
-	return d.with(index, k), nil
+	k.Until = index + 1
+	return d.withAgency(index, k), nil
 }
 
-// with returns the directory after index with one key added or replaced.
-func (d *Directory) with(index uint64, k AgencyKey) *Directory {
-	after := *d
-	after.next = index + 1
-	if k.Until == 0 {
-		after.counts = maps.Clone(d.counts)
-		after.counts[k.Region]++
+// withAgency returns the directory after index with one key added or replaced.
+func (d *Directory) withAgency(index uint64, k AgencyKey) *Directory {
+	after := d.after(index)
+	ref := agencyRef(k.Region, k.Public.ID())
+	_, known := d.agencyKeys.Get(ref)
+	after.agencyKeys = d.agencyKeys.Set(ref, k)
+	keys := after.agencyKeys
+	record := agenciesRecord{Region: k.Region, Count: 1, root: &lateDigest{work: func() sm.Digest {
+		return ledger.RootOf(agencyLeaves(agencyKeysOf(keys, k.Region)))
+	}}}
+	i, found := d.agenciesOf(k.Region)
+	if !found {
+		after.agencies = slices.Insert(after.agencies, i, record)
+		return after
 	}
-	after.agencies = d.agencies.Set(agencyRef(k.Region, k.Public.ID()), k)
+	record.Count = d.agencies[i].Count
+	if !known {
+		record.Count++
+	}
+	after.agencies[i] = record
+	return after
+}
+
+// after is a directory that has folded index, to be changed by its maker.
+func (d *Directory) after(index uint64) *Directory {
+	after := *d
+	after.Roster, after.next = d.clone(), index+1
 	return &after
+}
+
+func (d *Directory) agenciesOf(r Region) (int, bool) {
+	return slices.BinarySearchFunc(d.agencies, r, func(a agenciesRecord, r Region) int { return compareRegions(a.Region, r) })
+}
+
+func (d *Directory) agencyCount(r Region) int {
+	i, ok := d.agenciesOf(r)
+	if !ok {
+		return 0
+	}
+	return int(d.agencies[i].Count)
 }
 
 func agencyRef(r Region, id sm.KeyID) string { return string(r) + string(id[:]) }
@@ -147,55 +160,15 @@ func agencyRef(r Region, id sm.KeyID) string { return string(r) + string(id[:]) 
 // Ledger is the ledger id.
 func (d *Directory) Ledger() sm.Digest { return d.ledger }
 
-// Quorum is the number of cosignatures that make a checkpoint witnessed.
-func (d *Directory) Quorum() int { return d.genesis.K }
-
 // Next is the lowest leaf index that has not been folded.
 func (d *Directory) Next() uint64 { return d.next }
-
-// Regions lists the members' regions in ascending order.
-func (d *Directory) Regions() []Region {
-	regions := make([]Region, len(d.genesis.Members))
-	for i, m := range d.genesis.Members {
-		regions[i] = m.Region
-	}
-	return regions
-}
-
-// Member finds a member by its region.
-func (d *Directory) Member(r Region) (Member, bool) { return d.genesis.Member(r) }
-
-// NodeByID finds a node and its region.
-func (d *Directory) NodeByID(id string) (Node, Region, bool) {
-	r, ok := d.nodes[id]
-	if !ok {
-		return Node{}, "", false
-	}
-	m, _ := d.genesis.Member(r)
-	return m.Node, r, true
-}
-
-// BatchKey finds the key that a batch of the region names.
-func (d *Directory) BatchKey(r Region, id sm.KeyID) (*sm.BatchPublic, bool) {
-	m, ok := d.genesis.Member(r)
-	if !ok || m.Batch.ID() != id {
-		return nil, false
-	}
-	return m.Batch, true
-}
-
-// Decryption is the key to which bodies for the region are sealed.
-func (d *Directory) Decryption(r Region) (*sm.DecryptionPublic, bool) {
-	m, ok := d.genesis.Member(r)
-	return m.Decryption, ok
-}
 
 // AgencyKeyAt finds the key with which an agency of region r may have signed
 // what the entry at this leaf index holds. r is the entry's origin: a region
 // answers for its own agencies only.
 func (d *Directory) AgencyKeyAt(r Region, uscc string, id sm.KeyID, index uint64) (AgencyKey, bool) {
-	k, ok := d.agencies.Get(agencyRef(r, id))
-	if !ok || k.USCC != uscc || !k.InForceAt(index) {
+	k, ok := d.agencyKeys.Get(agencyRef(r, id))
+	if !ok || k.USCC != uscc || !k.At(index) {
 		return AgencyKey{}, false
 	}
 	return k, true
@@ -203,9 +176,11 @@ func (d *Directory) AgencyKeyAt(r Region, uscc string, id sm.KeyID, index uint64
 
 // AgencyKeys lists the keys of the region's agencies, retired ones included,
 // ascending by key id.
-func (d *Directory) AgencyKeys(r Region) []AgencyKey {
-	keys := make([]AgencyKey, 0, d.counts[r])
-	it := d.agencies.Iterator()
+func (d *Directory) AgencyKeys(r Region) []AgencyKey { return agencyKeysOf(d.agencyKeys, r) }
+
+func agencyKeysOf(all *immutable.SortedMap[string, AgencyKey], r Region) []AgencyKey {
+	keys := []AgencyKey{}
+	it := all.Iterator()
 	for it.Seek(string(r)); !it.Done(); {
 		_, k, _ := it.Next()
 		if k.Region != r {
@@ -214,4 +189,39 @@ func (d *Directory) AgencyKeys(r Region) []AgencyKey {
 		keys = append(keys, k)
 	}
 	return slices.Clip(keys)
+}
+
+func (k AgencyKey) marshal() []byte {
+	var b cryptobyte.Builder
+	b.AddBytes([]byte(k.Region))
+	b.AddBytes([]byte(k.USCC))
+	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(k.Name)) })
+	b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(k.Label)) })
+	b.AddBytes(k.Public.Bytes())
+	k.Validity.add(&b)
+	return b.BytesOrPanic() // Lengths were checked when the key was registered.
+}
+
+func parseAgencyKey(record []byte) (AgencyKey, error) {
+	var (
+		k                   AgencyKey
+		region, uscc, point []byte
+		name, label         cryptobyte.String
+	)
+	s := cryptobyte.String(record)
+	if !s.ReadBytes(&region, RegionSize) || !s.ReadBytes(&uscc, usccSize) ||
+		!s.ReadUint16LengthPrefixed(&name) || !s.ReadUint8LengthPrefixed(&label) ||
+		!s.ReadBytes(&point, sm.PublicSize) || !k.Validity.read(&s) || !s.Empty() {
+		return k, errRecord
+	}
+	var err error
+	if k.Region, err = ParseRegion(string(region)); err != nil {
+		return k, err
+	}
+	k.USCC, k.Name, k.Label = string(uscc), string(name), string(label)
+	if err := (agencyKeyBody{USCC: k.USCC, Name: k.Name, Label: k.Label}).check(); err != nil {
+		return k, err
+	}
+	k.Public, err = sm.ParsePublic[sm.Agency](point)
+	return k, err
 }

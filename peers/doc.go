@@ -6,5 +6,5 @@
 // Everything here is an immutable value. Nothing reads a clock, a file or the
 // network, so that every node and every offline verifier comes to the same
 // directory from the same ledger. The formats are those of
-// docs/formats/genesis.md and docs/formats/governance.md.
+// docs/formats/genesis.md, governance.md and directory.md.
 package peers

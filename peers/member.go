@@ -75,6 +75,25 @@ func checkNodeID(r Region, id string) error {
 	return nil
 }
 
+// nodeNumber is the number in a valid node id.
+func nodeNumber(id string) int {
+	n, _ := strconv.Atoi(id[RegionSize+1:])
+	return n
+}
+
+// maxFormats bounds the names of activated formats.
+const maxFormats = 32
+
+// checkFormat accepts the name of a format: what a kind of a header may be.
+func checkFormat(s string) error {
+	if len(s) < 1 || len(s) > 32 || strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
+	}) {
+		return errors.New("format: not 1 to 32 of a-z, 0-9 and -")
+	}
+	return nil
+}
+
 // CheckAddr accepts HOST:PORT in the one spelling that net.JoinHostPort writes. The host is
 // not resolved: names may be known inside the government network only.
 func CheckAddr(addr string) error {

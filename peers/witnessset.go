@@ -1,6 +1,8 @@
 package peers
 
 import (
+	"slices"
+
 	"golang.org/x/crypto/cryptobyte"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
@@ -43,4 +45,22 @@ func (s WitnessSet) named(r Region, hash KeyHash) []*sm.WitnessPublic {
 		}
 	}
 	return keys
+}
+
+// Regions lists those that have a key in the set, ascending.
+func (s WitnessSet) Regions() []Region {
+	var regions []Region
+	for _, k := range s.Keys {
+		if len(regions) == 0 || regions[len(regions)-1] != k.Region {
+			regions = append(regions, k.Region)
+		}
+	}
+	return regions
+}
+
+// Equal says whether both ask for the same signatures.
+func (s WitnessSet) Equal(o WitnessSet) bool {
+	return s.K == o.K && slices.EqualFunc(s.Keys, o.Keys, func(a, b WitnessKey) bool {
+		return a.Region == b.Region && a.Public.Equal(b.Public)
+	})
 }

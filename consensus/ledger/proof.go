@@ -60,6 +60,16 @@ func VerifyInclusion(index, size uint64, leaf sm.Digest, path []sm.Digest, root 
 	return nil
 }
 
+// RootFromInclusion returns the root that the path leads to, for a tree whose
+// root is itself hashed into something known.
+func RootFromInclusion(index, size uint64, leaf sm.Digest, path []sm.Digest) (sm.Digest, error) {
+	root, err := proof.RootFromInclusionProof(sm3{}, index, size, leaf[:], bytesOf(path))
+	if err != nil {
+		return sm.Digest{}, fmt.Errorf("%w: leaf %d of %d", ErrProof, index, size)
+	}
+	return sm.Digest(root), nil
+}
+
 // VerifyConsistency checks that the tree (to, toRoot) extends the tree
 // (from, fromRoot).
 func VerifyConsistency(from, to uint64, path []sm.Digest, fromRoot, toRoot sm.Digest) error {

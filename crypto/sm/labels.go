@@ -26,6 +26,8 @@ const (
 	LabelMark Label = "xinqiao/v1/mark"
 	// LabelCosignature: a witness's signature over a checkpoint.
 	LabelCosignature Label = "xinqiao/v1/cosignature"
+	// LabelDirectory: the root of the replicated directory (a digest).
+	LabelDirectory Label = "xinqiao/v1/directory"
 	// LabelCommitment: the salted commitment to a sealed record (a digest).
 	LabelCommitment Label = "xinqiao/v1/commitment"
 	// LabelEntryID: the derivation of entry ids (a MAC).

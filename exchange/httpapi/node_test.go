@@ -195,7 +195,7 @@ func (s *service) RegisterKey(_ context.Context, _ exchange.Principal, uscc, nam
 	if err != nil {
 		return exchange.EntryID{}, err
 	}
-	s.keys = append(s.keys, peers.AgencyKey{Region: "120000", USCC: uscc, Name: name, Label: label, Public: key, From: 3})
+	s.keys = append(s.keys, peers.AgencyKey{Region: "120000", USCC: uscc, Name: name, Label: label, Public: key, Validity: peers.Validity{From: 3}})
 	return recordID, s.err
 }
 func (s *service) RetireKey(context.Context, exchange.Principal, string, sm.KeyID) (exchange.EntryID, error) {

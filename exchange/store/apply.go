@@ -172,13 +172,13 @@ func (st *state) judge(c *candidate) (exchange.BatchResult, error) {
 		result.Rejection = r
 		return result, err
 	}
-	directory, governed, r, err := st.govern(c)
+	directories, r, err := st.govern(c)
 	if r != nil || err != nil {
 		result.Rejection = r
 		return result, err
 	}
 	result.First = st.applied.size
-	return result, st.take(c, directory, governed)
+	return result, st.take(c, directories)
 }
 
 // checkRefs looks up each ref by its position. The leaf must lie before the
@@ -207,10 +207,11 @@ func (st *state) checkRefs(c *candidate) (*exchange.Rejection, error) {
 	return nil, nil
 }
 
-// govern folds the batch's governance entries.
-func (st *state) govern(c *candidate) (*peers.Directory, []uint64, *exchange.Rejection, error) {
+// govern folds the batch's governance entries and returns the directory behind
+// each.
+func (st *state) govern(c *candidate) ([]*peers.Directory, *exchange.Rejection, error) {
 	directory := st.directory
-	var governed []uint64
+	var directories []*peers.Directory
 	for i := range c.headers {
 		h := &c.headers[i]
 		if h.Class != exchange.ClassGovernance {
@@ -221,17 +222,17 @@ func (st *state) govern(c *candidate) (*peers.Directory, []uint64, *exchange.Rej
 		var rejection *peers.Rejection
 		switch {
 		case errors.As(err, &rejection):
-			return nil, nil, refuse(exchange.CodeNotActive, i, "%v", rejection), nil
+			return nil, refuse(exchange.CodeNotActive, i, "%v", rejection), nil
 		case err != nil:
-			return nil, nil, nil, err
+			return nil, nil, err
 		}
-		directory, governed = after, append(governed, index)
+		directory, directories = after, append(directories, after)
 	}
-	return directory, governed, nil, nil
+	return directories, nil, nil
 }
 
 // take puts an accepted batch onto the ledger.
-func (st *state) take(c *candidate, directory *peers.Directory, governed []uint64) error {
+func (st *state) take(c *candidate, directories []*peers.Directory) error {
 	b, first := &c.batch, st.applied.size
 	st.tiles.mu.Lock()
 	for _, leaf := range c.leaves {
@@ -255,8 +256,11 @@ func (st *state) take(c *candidate, directory *peers.Directory, governed []uint6
 	}
 	st.pending = append(st.pending, a)
 	st.backlog += len(a.raw)
-	st.governed = append(st.governed, governed...)
-	st.directory = directory
+	for _, d := range directories {
+		st.governed = append(st.governed, d.Next()-1)
+		st.directory = d
+	}
+	st.directories = append(st.directories, directories...)
 	st.origins[b.Preamble.Origin] = last{b.Preamble.Seq, c.digest}
 	st.applied.size += uint64(len(b.Items))
 	st.applied.batches++

@@ -183,10 +183,20 @@ func TestAgencyKeysComeIntoForceWithTheirEntry(t *testing.T) {
 	}
 
 	for range 2 { // the second time after a restart
-		for index, want := range []bool{false, false, true, false} {
+		for index, want := range []bool{false, false, true, true, false} { // leaf 3 retires it
 			if _, ok := s.Directory().AgencyKeyAt(a, uscc, w.agency.ID(), uint64(index)); ok != want {
 				t.Errorf("in force at %d: %v", index, ok)
 			}
+		}
+		// As of a size that ends inside a batch, too.
+		for size, want := range []int{0, 0, 1, 1, 1} {
+			d, err := s.DirectoryAt(uint64(size))
+			if err != nil || len(d.AgencyKeys(a)) != want || d.Next() > uint64(size) {
+				t.Errorf("directory at %d: %d keys, next %d, %v", size, len(d.AgencyKeys(a)), d.Next(), err)
+			}
+		}
+		if _, err := s.DirectoryAt(5); err == nil {
+			t.Error("a directory of entries that are not there")
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)

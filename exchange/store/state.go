@@ -47,14 +47,16 @@ type state struct {
 	durable   position
 	tree      *ledger.Tree
 	directory *peers.Directory
-	origins   map[peers.Region]last
-	pending   []*accepted // in order of leaves, ahead of the disk
-	backlog   int         // bytes of pending
-	governed  []uint64    // governance entries of pending
-	changed   chan struct{}
-	failed    error
-	stats     Stats
-	refusals  *refusals // used by apply alone
+	// directories are all that there have been, ascending; the last is directory.
+	directories []*peers.Directory
+	origins     map[peers.Region]last
+	pending     []*accepted // in order of leaves, ahead of the disk
+	backlog     int         // bytes of pending
+	governed    []uint64    // governance entries of pending
+	changed     chan struct{}
+	failed      error
+	stats       Stats
+	refusals    *refusals // used by apply alone
 
 	wake, urgent chan struct{} // of the flusher
 	stop, done   chan struct{}
@@ -168,6 +170,7 @@ func (st *state) foldDirectory() error {
 	if err != nil {
 		return err
 	}
+	st.directories = []*peers.Directory{st.directory}
 	for _, i := range indexes {
 		entries, err := st.entries(i, 1)
 		if err != nil {
@@ -181,8 +184,21 @@ func (st *state) foldDirectory() error {
 		if err != nil {
 			return &DamageError{i, "a governance entry does not apply: " + err.Error()}
 		}
+		st.directories = append(st.directories, st.directory)
 	}
 	return nil
+}
+
+// directoryAt is the last directory that no entry at or behind leaf size has
+// made.
+func (st *state) directoryAt(size uint64) (*peers.Directory, error) {
+	if err := st.within(size); err != nil {
+		return nil, err
+	}
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	later := sort.Search(len(st.directories), func(i int) bool { return st.directories[i].Next() > size })
+	return st.directories[later-1], nil // the genesis's is as of 0
 }
 
 // close writes what is applied and releases the files.

@@ -227,6 +227,14 @@ func (s *Store) Directory() *peers.Directory {
 	return s.live.directory
 }
 
+// DirectoryAt is the directory as of any size up to Head's: what the entries
+// before leaf size have made of the genesis.
+func (s *Store) DirectoryAt(size uint64) (*peers.Directory, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.live.directoryAt(size)
+}
+
 // WaitSize returns when the ledger has at least size leaves, or ctx's error.
 func (s *Store) WaitSize(ctx context.Context, size uint64) error {
 	for {
