@@ -42,6 +42,7 @@ type SubmissionOpened struct {
 	ReceivedAt  time.Time `cbor:"5,keyasint"`
 	FileDigest  sm.Digest `cbor:"6,keyasint"` // of the bytes as received
 	Idempotency string    `cbor:"7,keyasint,omitempty"`
+	Sequence    uint64    `cbor:"8,keyasint,omitempty"` // the sender's own number, 0 if it gave none
 }
 
 // RowsTaken is a run of rows of one submission, judged. It is the moment of
@@ -111,14 +112,16 @@ type SubmissionClosed struct {
 const (
 	RegisterFirms       = "firms"
 	RegisterAuthorities = "authorities"
+	RegisterSources     = "sources"
 )
 
 // RegisterChanged adds or replaces rows of a register, by USCC. A large file
 // becomes several events.
 type RegisterChanged struct {
-	Register    string              `cbor:"1,keyasint"`
-	Firms       []schemas.Firm      `cbor:"2,keyasint,omitempty"`
-	Authorities []schemas.Authority `cbor:"3,keyasint,omitempty"`
+	Register    string               `cbor:"1,keyasint"`
+	Firms       []schemas.Firm       `cbor:"2,keyasint,omitempty"`
+	Authorities []schemas.Authority  `cbor:"3,keyasint,omitempty"`
+	Sources     []schemas.SourcePlan `cbor:"4,keyasint,omitempty"`
 }
 
 // FirmBound says that the app has a user for this firm; its open reminders

@@ -27,12 +27,12 @@ Event At=1 Opened=2 Rows=3 Closed=4 Register=5 Bound=6 Unbound=7 Acks=8 Authored
 FirmBound USCC=1 BoundAt=2 Proof=3
 FirmUnbound USCC=1
 LedgerFollowed From=1 To=2 FirstSlot=3 Slots=4 Root=5 Region=6
-RegisterChanged Register=1 Firms=2 Authorities=3
+RegisterChanged Register=1 Firms=2 Authorities=3 Sources=4
 Row N=1 Outcome=2 Rule=3 KeyDigest=4 Content=5 Entry=6 Earlier=7 Quarantine=8 Slot=9 Private=10 Flags=11 Normalised=12
 RowPrivate Findings=1 Comparison=2 Raw=3 Key=4
 RowsTaken Submission=1 Rows=2
 SubmissionClosed ID=1 Received=2 Accepted=3 Bad=4 Double=5 FileNote=6 Skipped=7 Failed=8
-SubmissionOpened ID=1 Kind=2 Submitter=3 Principal=4 ReceivedAt=5 FileDigest=6 Idempotency=7
+SubmissionOpened ID=1 Kind=2 Submitter=3 Principal=4 ReceivedAt=5 FileDigest=6 Idempotency=7 Sequence=8
 `
 
 func TestEveryFieldOfAnEventKeepsItsNumber(t *testing.T) {

@@ -22,6 +22,8 @@ type Submission struct {
 	DryRun      bool
 	Idempotency string // "" without one
 	Signature   []byte // the agency's own over the file, "" without one
+	Declared    int    // rows that the sender says it sent, 0 if it does not say
+	Sequence    uint64 // the sender's own number of the file, 0 if it gave none
 }
 
 // A run of rows that are judged, sealed and made durable together has at most
@@ -62,7 +64,7 @@ func (s *Service) Submit(ctx context.Context, p Principal, sub Submission) (Subm
 		return SubmissionView{}, Fail(KindInvalid, "UNKNOWN_KIND", "未知的信息类别，可用：administrative-penalty",
 			"unknown kind; known: administrative-penalty")
 	}
-	rows, err := tabular.Open(file, kind.Dictionary(), tabular.Limits{})
+	rows, err := tabular.Open(file, kind.Dictionary(), tabular.Limits{Rows: MaxRows})
 	if err != nil {
 		return SubmissionView{}, err
 	}
@@ -119,6 +121,7 @@ type intake struct {
 	id        string
 	at        time.Time
 	view      SubmissionView
+	previous  uint64  // the sender's last number
 	held      []Event // written with the next rows
 	ended     bool    // the rows at hand are the last
 	closed    bool    // the end is written
@@ -134,6 +137,11 @@ func (in *intake) run(ctx context.Context) (SubmissionView, error) {
 	in.view = SubmissionView{
 		ID: in.id, Kind: in.sub.Kind, Submitter: in.principal.Submitter(), ReceivedAt: in.at,
 		ByRule: map[string]int{}, Records: []RowView{}, DryRun: in.sub.DryRun,
+	}
+	if source, err := in.Casebook.Source(in.principal.Submitter(), in.sub.Kind); err == nil {
+		in.previous = source.Sequence
+	} else if !errors.Is(err, ErrNotFound) {
+		return in.view, err
 	}
 	in.held = []Event{in.opening()}
 	failure := in.take(ctx)
@@ -170,7 +178,7 @@ func (in *intake) environment() schemas.Env {
 func (in *intake) opening() Event {
 	return Event{At: in.at, Opened: &SubmissionOpened{
 		ID: in.id, Kind: in.sub.Kind, Submitter: in.principal.Submitter(), Principal: in.principal.ID,
-		ReceivedAt: in.at, FileDigest: in.file, Idempotency: in.sub.Idempotency,
+		ReceivedAt: in.at, FileDigest: in.file, Idempotency: in.sub.Idempotency, Sequence: in.sub.Sequence,
 	}}
 }
 
@@ -242,6 +250,9 @@ func (in *intake) close(ctx context.Context, failure error) error {
 func (in *intake) closing(failure error) Event {
 	in.view.Complete = failure == nil
 	notes := append(in.rows.Findings(), in.checker.Finish()...)
+	if failure == nil {
+		notes = append(notes, in.quantity()...)
+	}
 	for _, f := range notes {
 		if f.Rule == schemas.RowSkipped {
 			in.view.Skipped++

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"slices"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
@@ -14,29 +15,27 @@ const registerStep = 2000
 
 // ImportFirms adds or replaces firms of the register, by USCC.
 func (s *Service) ImportFirms(ctx context.Context, p Principal, firms []schemas.Firm) error {
-	if err := s.require(p, RoleOperator); err != nil {
-		return err
-	}
-	var events []Event
-	for len(firms) > 0 {
-		n := min(len(firms), registerStep)
-		events = append(events, Event{At: s.Clock(), Register: &RegisterChanged{Register: RegisterFirms, Firms: firms[:n]}})
-		firms = firms[n:]
-	}
-	return s.appendEach(ctx, events)
+	return importRegister(ctx, s, p, firms, func(run []schemas.Firm) *RegisterChanged {
+		return &RegisterChanged{Register: RegisterFirms, Firms: run}
+	})
 }
 
 // ImportAuthorities adds or replaces authorities of the register, by region
 // and USCC.
 func (s *Service) ImportAuthorities(ctx context.Context, p Principal, authorities []schemas.Authority) error {
+	return importRegister(ctx, s, p, authorities, func(run []schemas.Authority) *RegisterChanged {
+		return &RegisterChanged{Register: RegisterAuthorities, Authorities: run}
+	})
+}
+
+// importRegister writes rows of a register, a run of them an event.
+func importRegister[T any](ctx context.Context, s *Service, p Principal, rows []T, change func([]T) *RegisterChanged) error {
 	if err := s.require(p, RoleOperator); err != nil {
 		return err
 	}
 	var events []Event
-	for len(authorities) > 0 {
-		n := min(len(authorities), registerStep)
-		events = append(events, Event{At: s.Clock(), Register: &RegisterChanged{Register: RegisterAuthorities, Authorities: authorities[:n]}})
-		authorities = authorities[n:]
+	for run := range slices.Chunk(rows, registerStep) {
+		events = append(events, Event{At: s.Clock(), Register: change(run)})
 	}
 	return s.appendEach(ctx, events)
 }

@@ -9,8 +9,11 @@ import (
 	"github.com/xinqiao/creditgw/crypto/sm"
 )
 
-// MaxSubmission is the largest file taken in, in bytes.
-const MaxSubmission = 256 << 20
+// Limits of a file that is taken in: bytes, and data rows.
+const (
+	MaxSubmission = 256 << 20
+	MaxRows       = 1_000_000
+)
 
 // inMemory is the largest submission that needs no file, in bytes: single
 // notices are, monthly files are not.

@@ -152,6 +152,11 @@ type Casebook interface {
 	// and per origin the number of statements authored so far.
 	PendingAcks(limit int) ([]PendingAck, map[peers.Region]uint32, error)
 
+	// Source is what is known of one source of records of one kind; Sources
+	// lists all.
+	Source(submitter, kind string) (Source, error)
+	Sources(cursor string, limit int) (Page[Source], error)
+
 	Submission(id string) (SubmissionView, error)
 	SubmissionByIdempotency(principal, key string) (id string, digest sm.Digest, err error)
 	Rows(submission, cursor string, limit int) (Page[RowView], error)

@@ -39,6 +39,17 @@ func (d Date) AddMonths(n int) Date {
 	return newDate(last.Year(), int(last.Month()), day)
 }
 
+// DaysUntil counts the calendar days from d to end; negative if end is earlier,
+// 0 if one of them is no date.
+func (d Date) DaysUntil(end Date) int {
+	from, errFrom := time.Parse(time.DateOnly, string(d))
+	to, errTo := time.Parse(time.DateOnly, string(end))
+	if errFrom != nil || errTo != nil {
+		return 0
+	}
+	return int(to.Sub(from) / (24 * time.Hour))
+}
+
 // weekdaysUntil counts the days from Monday to Friday after d up to and
 // including end.
 func (d Date) weekdaysUntil(end Date) int {

@@ -29,6 +29,14 @@ type Firm struct {
 	Licence     string   `json:"licence,omitempty"` // road transport licence number
 }
 
+// SourcePlan is what was agreed with one source of records of one kind.
+type SourcePlan struct {
+	USCC      string `json:"uscc"` // the submitting unit
+	Name      string `json:"name"`
+	Kind      string `json:"kind"`
+	EveryDays int    `json:"every_days"` // calendar days from one file to the next, at most
+}
+
 // Authority is one entry of a region's register of penalty authorities.
 type Authority struct {
 	USCC      string   `json:"uscc"`

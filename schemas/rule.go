@@ -60,6 +60,13 @@ const (
 	RowSkipped    Code = "ROW_SKIPPED"
 	ColumnSkipped Code = "COLUMN_SKIPPED"
 	SheetSkipped  Code = "SHEET_SKIPPED"
+	CountMismatch Code = "COUNT_MISMATCH"
+	SequenceGap   Code = "SEQUENCE_GAP"
+)
+
+// The findings about a source that keeps silent or skips.
+const (
+	SourceSilent Code = "SOURCE_SILENT"
 )
 
 // NormalisationCode names a change that is made to a cell and logged.

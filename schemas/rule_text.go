@@ -126,6 +126,15 @@ var rules = map[Code]rule{
 		message: Text{"不采集的列，已跳过", "a column that is not collected was skipped"}},
 	SheetSkipped: {family: Quantity, warns: true,
 		message: Text{"工作表未读取", "a sheet was not read"}},
+	CountMismatch: {family: Quantity, warns: true,
+		message: Text{"收到的行数与报送单位申报的不同", "other than the number of rows that the sender declared"},
+		hint:    Text{"请核对文件是否完整", "check that the file is complete"}},
+	SequenceGap: {family: Quantity, warns: true,
+		message: Text{"报送序号不连续", "the sender's number does not follow its last one"},
+		hint:    Text{"请补报缺失的文件，或核对序号", "send what is missing, or check the number"}},
+	SourceSilent: {family: Frequency, warns: true,
+		message: Text{"超过约定的更新周期未报送", "nothing has come within the agreed period"},
+		hint:    Text{"请联系来源单位；确无数据的，应作零报告", "ask the source; one that has nothing should say so"}},
 }
 
 // NewDuplicate returns the finding for a row that repeats the accepted row

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+	"io"
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"github.com/xinqiao/creditgw/exchange"
@@ -9,13 +13,13 @@ import (
 
 func (p *program) registerCommand() *cobra.Command {
 	load := &cobra.Command{
-		Use:       "import firms|authorities FILE",
-		Short:     p.say(text{"导入企业名录或处罚机关名录", "import the register of firms or of authorities"}),
-		ValidArgs: []string{exchange.RegisterFirms, exchange.RegisterAuthorities},
+		Use:       "import firms|authorities|sources FILE",
+		Short:     p.say(text{"导入企业名录、处罚机关名录或来源计划", "import the register of firms or of authorities, or the source plan"}),
+		ValidArgs: []string{exchange.RegisterFirms, exchange.RegisterAuthorities, exchange.RegisterSources},
 		Args:      cobra.ExactArgs(2),
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, args []string) error {
-			if args[0] != exchange.RegisterFirms && args[0] != exchange.RegisterAuthorities {
-				return usageError(&message{text: text{"名录只能是 firms 或 authorities", "the register is firms or authorities"}})
+			if !slices.Contains(cmd.ValidArgs, args[0]) {
+				return usageError(&message{text: text{"名录只能是 firms、authorities 或 sources", "the register is firms, authorities or sources"}})
 			}
 			f, err := openFile(args[1])
 			if err != nil {
@@ -28,7 +32,13 @@ func (p *program) registerCommand() *cobra.Command {
 				return err
 			}
 			bar := p.progress(info.Size(), info.Name())
-			done, err := c.ImportRegister(cmd.Context(), args[0], bar.read(f))
+			load := func(ctx context.Context, file io.Reader) (httpapi.RegisterImport, error) {
+				return c.ImportRegister(ctx, args[0], file)
+			}
+			if args[0] == exchange.RegisterSources {
+				load = c.ImportSources
+			}
+			done, err := load(cmd.Context(), bar.read(f))
 			bar.end()
 			if err != nil {
 				return err
@@ -36,7 +46,40 @@ func (p *program) registerCommand() *cobra.Command {
 			return p.showImport(done)
 		}),
 	}
-	return group("register", p.say(text{"名录", "registers"}), load)
+	return group("register", p.say(text{"名录", "registers"}), load, p.sourcesCommand())
+}
+
+func (p *program) sourcesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "sources",
+		Short: p.say(text{"各来源的报送情况，逾期的标出", "what has come from each source, and who is overdue"}),
+		Args:  cobra.NoArgs,
+		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, _ []string) error {
+			for cursor := ""; ; {
+				page, err := c.Sources(cmd.Context(), cursor)
+				if err != nil {
+					return err
+				}
+				if p.json {
+					err = p.printJSON(page)
+				} else {
+					p.showSources(page.Items)
+				}
+				if cursor = page.Next; err != nil || cursor == "" {
+					return err
+				}
+			}
+		}),
+	}
+}
+
+func (p *program) showSources(sources []httpapi.Source) {
+	for _, s := range sources {
+		p.print(text{"%s %s %s：%d 份，%d 行", "%s %s %s: %d files, %d rows"}, s.USCC, s.Name, s.Kind, s.Submissions, s.Rows)
+		for _, f := range s.Findings {
+			p.print(text{"  %s 已 %d 天（约定 %d 天）：%s", "  %s for %d days (%d agreed): %s"}, f.Rule, s.SilentDays, s.EveryDays, f.Hint)
+		}
+	}
 }
 
 // showImport tells what came of it; rows that were refused make it exit 1.

@@ -48,6 +48,8 @@ func (p *program) submitCommand() *cobra.Command {
 	flags.StringVar(&wait, "wait", "", p.say(text{"等到 committed（已入账）或 witnessed（已见证）", "wait until committed or witnessed"}))
 	flags.StringVar(&rejects, "rejects", "", p.say(text{"把退回的行写入此 xlsx 文件", "write the bad rows to this xlsx file"}))
 	flags.BoolVar(&file.DryRun, "dry-run", false, p.say(text{"只校验，不留存", "judge only, keep nothing"}))
+	flags.IntVar(&file.Declared, "declared", 0, p.say(text{"本单位申报的行数，与收到的不同时提示", "rows that you send; another number is told"}))
+	flags.Uint64Var(&file.Sequence, "sequence", 0, p.say(text{"本单位的报送序号，不连续时提示", "your own number of the file; a gap is told"}))
 	flags.StringVar(&signature, "author-signature", "", p.say(text{"本单位对文件的签名（DER 或其 base64），待签字节见 canonical",
 		"file with the agency's own signature (DER or its base64) over what canonical prints"}))
 	return cmd

@@ -38,6 +38,7 @@ type buckets struct {
 	quarantine  *bolt.Bucket // quarantine id → quarantined
 	firms       *bolt.Bucket // uscc → schemas.Firm
 	authorities *bolt.Bucket // region ‖ uscc → schemas.Authority
+	sources     *bolt.Bucket // uscc ‖ kind → source
 }
 
 // all lists every bucket under its name.
@@ -48,6 +49,7 @@ func (b *buckets) all() map[string]**bolt.Bucket {
 		"acks": &b.acks, "reminders": &b.reminders, "subjects": &b.subjects, "bindings": &b.bindings,
 		"feed": &b.feed, "submissions": &b.submissions, "rows": &b.rows, "idempotency": &b.idempotency,
 		"quarantine": &b.quarantine, "firms": &b.firms, "authorities": &b.authorities,
+		"sources": &b.sources,
 	}
 }
 

@@ -6,12 +6,15 @@ import (
 )
 
 func (f *fold) register(r *exchange.RegisterChanged) {
-	f.work += len(r.Firms) + len(r.Authorities)
+	f.work += len(r.Firms) + len(r.Authorities) + len(r.Sources)
 	for _, firm := range r.Firms {
 		f.put(f.b.firms, []byte(firm.USCC), firm)
 	}
 	for _, a := range r.Authorities {
 		f.put(f.b.authorities, authorityKey(a.Region, a.USCC), a)
+	}
+	for _, s := range r.Sources {
+		f.planned(s)
 	}
 }
 

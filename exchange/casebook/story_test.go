@@ -96,6 +96,37 @@ func TestAHomeRecord(t *testing.T) {
 	}
 }
 
+// A source is what came and what was agreed, in whichever order the two came.
+func TestSources(t *testing.T) {
+	w := newWorld(t)
+	tj := w.members[tianjin]
+	if _, err := tj.book.Source(agency, exchange.KindPenalty); !errors.Is(err, exchange.ErrNotFound) {
+		t.Errorf("a source of which nothing is known: %v", err)
+	}
+	tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing}, notice{no: "x", bad: "USCC_CHECK"})
+	tj.tell(exchange.Event{Register: &exchange.RegisterChanged{Register: exchange.RegisterSources, Sources: []schemas.SourcePlan{
+		{USCC: agency, Name: "某总队", Kind: exchange.KindPenalty, EveryDays: 7},
+		{USCC: "11120000000186458B", Name: "某委", Kind: exchange.KindPenalty, EveryDays: 30},
+	}}})
+	s := must[exchange.Source](t)(tj.book.Source(agency, exchange.KindPenalty))
+	if s.Submissions != 1 || s.Rows != 2 || s.EveryDays != 7 || s.Name != "某总队" || s.LastAt == nil {
+		t.Fatalf("the source is %+v", s)
+	}
+	for days, silent := range map[int]bool{0: false, 7: false, 8: true} {
+		if got, is := s.Silent(schemas.DateOf(s.LastAt.AddDate(0, 0, days))); got != days || is != silent {
+			t.Errorf("after %d days: %d, silent %v", days, got, is)
+		}
+	}
+	first := must[exchange.Page[exchange.Source]](t)(tj.book.Sources("", 1))
+	rest := must[exchange.Page[exchange.Source]](t)(tj.book.Sources(first.Next, 10))
+	if len(first.Items) != 1 || first.Next == "" || len(rest.Items) != 1 || rest.Next != "" || first.Items[0].LastAt != nil {
+		t.Errorf("pages %+v and %+v", first, rest)
+	}
+	if _, silent := first.Items[0].Silent(schemas.DateOf(first.Items[0].PlannedAt.AddDate(0, 0, 31))); !silent {
+		t.Error("a source that never sent is not missed")
+	}
+}
+
 func TestWhatASenderIsTold(t *testing.T) {
 	w := newWorld(t)
 	tj := w.members[tianjin]

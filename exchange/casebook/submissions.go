@@ -19,6 +19,7 @@ type submission struct {
 	ByRule      map[string]int `cbor:"9,keyasint,omitempty"`
 	FileNote    []string       `cbor:"10,keyasint,omitempty"` // rules of findings about the file
 	Complete    bool           `cbor:"11,keyasint,omitempty"`
+	Sequence    uint64         `cbor:"12,keyasint,omitempty"`
 }
 
 func (s *submission) received() int { return s.Accepted + s.Quarantined + s.Duplicate }
@@ -55,6 +56,7 @@ type standing struct {
 func (f *fold) opened(o *exchange.SubmissionOpened) {
 	f.put(f.b.submissions, []byte(o.ID), submission{
 		Kind: o.Kind, Submitter: o.Submitter, ReceivedAt: o.ReceivedAt.UnixMilli(), File: o.FileDigest[:],
+		Sequence: o.Sequence,
 	})
 	if o.Idempotency != "" {
 		f.putRaw(f.b.idempotency, idempotencyKey(o.Principal, o.Idempotency), []byte(o.ID))
@@ -70,6 +72,9 @@ func (f *fold) closed(c *exchange.SubmissionClosed) {
 	}
 	s.Complete, s.Skipped, s.FileNote = c.Failed == "", c.Skipped, c.FileNote
 	f.put(f.b.submissions, []byte(c.ID), s)
+	if s.Complete {
+		f.sent(&s)
+	}
 }
 
 func (f *fold) rowsTaken(t *exchange.RowsTaken) error {

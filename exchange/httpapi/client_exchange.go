@@ -24,6 +24,8 @@ type File struct {
 	DryRun      bool
 	Idempotency string
 	Signature   []byte // the agency's own over the file
+	Declared    int    // rows that the sender says it sent, 0 if it does not say
+	Sequence    uint64 // the sender's own number, 0 if it gives none
 }
 
 // Submit sends a file.
@@ -33,6 +35,12 @@ func (c *Client) Submit(ctx context.Context, f File) (Submission, error) {
 	set(q, "wait", string(f.Wait))
 	if f.DryRun {
 		q.Set("dry_run", "true")
+	}
+	if f.Declared > 0 {
+		q.Set("declared", strconv.Itoa(f.Declared))
+	}
+	if f.Sequence > 0 {
+		q.Set("sequence", strconv.FormatUint(f.Sequence, 10))
 	}
 	h := http.Header{"Content-Type": {MediaFile}}
 	if f.Media != "" {
@@ -98,6 +106,17 @@ func (c *Client) Quarantine(ctx context.Context, f exchange.RecordFilter, cursor
 func (c *Client) ImportRegister(ctx context.Context, register string, file io.Reader) (RegisterImport, error) {
 	return get[RegisterImport](ctx, c, call{method: http.MethodPut, path: path("registers", register),
 		header: http.Header{"Content-Type": {MediaFile}}, body: file})
+}
+
+// ImportSources adds or replaces rows of the source plan.
+func (c *Client) ImportSources(ctx context.Context, file io.Reader) (RegisterImport, error) {
+	return get[RegisterImport](ctx, c, call{method: http.MethodPut, path: path("source-plan"),
+		header: http.Header{"Content-Type": {MediaFile}}, body: file})
+}
+
+// Sources lists what has come from each source.
+func (c *Client) Sources(ctx context.Context, cursor string) (Page[Source], error) {
+	return get[Page[Source]](ctx, c, call{method: http.MethodGet, path: path("source-plan"), query: list(cursor, 0)})
 }
 
 // AddKey registers an agency's public key.

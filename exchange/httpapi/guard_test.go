@@ -49,6 +49,8 @@ func TestRolesAndRoutes(t *testing.T) {
 		"GET /v1/records/" + recordID.String():                "agency-entry agency-review operator auditor",
 		"GET /v1/quarantine":                                  "operator auditor",
 		"PUT /v1/registers/firms":                             "operator",
+		"PUT /v1/source-plan":                                 "operator",
+		"GET /v1/source-plan":                                 "operator auditor",
 		"POST /v1/agencies/" + agencyUSCC + "/keys":           "operator",
 		"GET /v1/agencies/" + agencyUSCC + "/keys":            "operator auditor",
 		"DELETE /v1/agencies/" + agencyUSCC + "/keys/x":       "operator",

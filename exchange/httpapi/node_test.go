@@ -137,6 +137,7 @@ type service struct {
 	acks    []exchange.Ack
 	bound   []string
 	firms   []schemas.Firm
+	sources []schemas.SourcePlan
 	keys    []peers.AgencyKey
 }
 
@@ -188,6 +189,10 @@ func (s *service) ImportFirms(_ context.Context, _ exchange.Principal, firms []s
 	return s.err
 }
 func (s *service) ImportAuthorities(context.Context, exchange.Principal, []schemas.Authority) error {
+	return s.err
+}
+func (s *service) ImportSources(_ context.Context, _ exchange.Principal, sources []schemas.SourcePlan) error {
+	s.sources = append(s.sources, sources...)
 	return s.err
 }
 func (s *service) RegisterKey(_ context.Context, _ exchange.Principal, uscc, name, label string, public []byte) (exchange.EntryID, error) {
@@ -276,6 +281,14 @@ func (c *casebook) Records(f exchange.RecordFilter, _ string, _ int) (exchange.P
 	return exchange.Page[exchange.RecordView]{Items: []exchange.RecordView{v}}, err
 }
 
+// Sources are one that sent today and one that has been silent for nine days.
+func (c *casebook) Sources(string, int) (exchange.Page[exchange.Source], error) {
+	today, before := received, received.AddDate(0, 0, -9)
+	return exchange.Page[exchange.Source]{Items: []exchange.Source{
+		{USCC: agencyUSCC, Kind: exchange.KindPenalty, EveryDays: 7, PlannedAt: &before, LastAt: &today, Submissions: 1, Rows: 2},
+		{USCC: otherUSCC, Kind: exchange.KindPenalty, EveryDays: 7, PlannedAt: &before},
+	}}, nil
+}
 func (c *casebook) Quarantine(exchange.RecordFilter, string, int) (exchange.Page[exchange.QuarantineItem], error) {
 	row := schemas.Row{Number: 2, SheetRow: 3, Cells: []schemas.Cell{{Field: "CF_XDR_MC", Column: "CF_XDR_MC", Value: "=1+1"}}}
 	raw, err := schemas.EncodeRow(row)

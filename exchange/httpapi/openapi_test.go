@@ -73,6 +73,8 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{"GET /v1/records", "operator", "/v1/records?state=committed&origin=120000", "", 200},
 		{"GET /v1/records/{id}", "agency-entry", "/v1/records/" + recordID.String(), "", 200},
 		{"GET /v1/quarantine", "operator", "/v1/quarantine", "", 200},
+		{"PUT /v1/source-plan", "operator", "/v1/source-plan", `[{"uscc":"` + agencyUSCC + `","name":"某单位","kind":"administrative-penalty","every_days":"7"}]`, 200},
+		{"GET /v1/source-plan", "auditor", "/v1/source-plan?limit=5", "", 200},
 		{"PUT /v1/registers/{register}", "operator", "/v1/registers/firms", `[{"uscc":"` + firmUSCC + `","name":"北京测试远安旅游客运有限公司","home_region":"110000"}]`, 200},
 		{"POST /v1/agencies/{uscc}/keys", "operator", "/v1/agencies/" + agencyUSCC + "/keys", `{"name":"总队","public_key":"` + public + `"}`, 202},
 		{"GET /v1/agencies/{uscc}/keys", "auditor", "/v1/agencies/" + agencyUSCC + "/keys", "", 200},
@@ -158,7 +160,8 @@ func TestClientReadsWhatTheServerWrote(t *testing.T) {
 	ctx := t.Context()
 
 	sent, err := as("agency-entry").Submit(ctx, httpapi.File{Body: strings.NewReader("a,b"), Size: 3, Media: httpapi.MediaCSV,
-		Kind: exchange.KindPenalty, Wait: exchange.WaitCommitted, Idempotency: "k1", Signature: []byte("sig")})
+		Kind: exchange.KindPenalty, Wait: exchange.WaitCommitted, Idempotency: "k1", Signature: []byte("sig"),
+		Declared: 9, Sequence: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +169,8 @@ func TestClientReadsWhatTheServerWrote(t *testing.T) {
 		sent.Records[0].ID == nil || *sent.Records[0].ID != recordID {
 		t.Errorf("submission %+v", sent)
 	}
-	if s := n.service.sub; string(n.service.taken) != "a,b" || s.Wait != exchange.WaitCommitted || s.Idempotency != "k1" || string(s.Signature) != "sig" {
+	if s := n.service.sub; string(n.service.taken) != "a,b" || s.Wait != exchange.WaitCommitted || s.Idempotency != "k1" || string(s.Signature) != "sig" ||
+		s.Declared != 9 || s.Sequence != 4 {
 		t.Errorf("the service got %+v", s)
 	}
 	record, err := as("operator").Record(ctx, recordID)
@@ -177,6 +181,11 @@ func TestClientReadsWhatTheServerWrote(t *testing.T) {
 	pulled, err := as("app").Reminders(ctx, "", 10, time.Second)
 	if err != nil || len(pulled.Items) != 1 || pulled.Next != "1" || pulled.Items[0].Lang != "en" {
 		t.Errorf("reminders %+v, %v", pulled, err)
+	}
+	sources, err := as("operator").Sources(ctx, "")
+	if err != nil || len(sources.Items) != 2 || len(sources.Items[0].Findings) != 0 || sources.Items[1].SilentDays != 9 ||
+		sources.Items[1].Findings[0].Rule != "SOURCE_SILENT" {
+		t.Errorf("sources %+v, %v", sources, err)
 	}
 	n.ready = []string{"NO_LEADER"}
 	ready, err := as("").Ready(ctx)

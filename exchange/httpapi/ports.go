@@ -19,6 +19,7 @@ type Service interface {
 	Acknowledge(ctx context.Context, p exchange.Principal, acks []exchange.Ack) ([]exchange.AckAnswer, error)
 	ImportFirms(ctx context.Context, p exchange.Principal, firms []schemas.Firm) error
 	ImportAuthorities(ctx context.Context, p exchange.Principal, authorities []schemas.Authority) error
+	ImportSources(ctx context.Context, p exchange.Principal, sources []schemas.SourcePlan) error
 	RegisterKey(ctx context.Context, p exchange.Principal, uscc, name, label string, public []byte) (exchange.EntryID, error)
 	RetireKey(ctx context.Context, p exchange.Principal, uscc string, key sm.KeyID) (exchange.EntryID, error)
 	// AgencyKeys lists an agency's keys, retired ones included.
@@ -36,6 +37,7 @@ type Casebook interface {
 	Records(filter exchange.RecordFilter, cursor string, limit int) (exchange.Page[exchange.RecordView], error)
 	Quarantine(filter exchange.RecordFilter, cursor string, limit int) (exchange.Page[exchange.QuarantineItem], error)
 	Reminders(cursor string, limit int) (exchange.Page[exchange.Reminder], error)
+	Sources(cursor string, limit int) (exchange.Page[exchange.Source], error)
 	Counts() (exchange.Counts, error)
 }
 

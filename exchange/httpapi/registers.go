@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"context"
+	"io"
 	"net/http"
 
 	"github.com/xinqiao/creditgw/exchange"
@@ -14,32 +16,35 @@ const importStep = 2000
 // importRegister adds or replaces rows of a register as the file is read. A
 // file that breaks off has its first rows taken; sent again, they are the same.
 func (a *API) importRegister(w http.ResponseWriter, r *http.Request, p exchange.Principal) error {
+	switch name := r.PathValue("register"); name {
+	case exchange.RegisterFirms:
+		return importRows(w, r, p, name, register.ReadFirms, a.Service.ImportFirms)
+	case exchange.RegisterAuthorities:
+		return importRows(w, r, p, name, register.ReadAuthorities, a.Service.ImportAuthorities)
+	}
+	return exchange.ErrNotFound
+}
+
+// importSources adds or replaces rows of the source plan.
+func (a *API) importSources(w http.ResponseWriter, r *http.Request, p exchange.Principal) error {
+	return importRows(w, r, p, exchange.RegisterSources, register.ReadSources, a.Service.ImportSources)
+}
+
+func importRows[T any](w http.ResponseWriter, r *http.Request, p exchange.Principal, name string,
+	read func(io.Reader, func(T) error) (register.Result, error), write func(context.Context, exchange.Principal, []T) error,
+) error {
 	if q := parameters(r); q.err != nil {
 		return q.err
-	}
-	name := r.PathValue("register")
-	if name != exchange.RegisterFirms && name != exchange.RegisterAuthorities {
-		return exchange.ErrNotFound
 	}
 	if err := requireFile(r, MediaCSV, MediaXLSX, MediaJSON, MediaFile); err != nil {
 		return err
 	}
 	body := paced(w, r.Body)
 	answerWithin(w, 0)
-	var result register.Result
-	var err error
-	if name == exchange.RegisterFirms {
-		step := stepper[schemas.Firm]{write: func(firms []schemas.Firm) error { return a.Service.ImportFirms(r.Context(), p, firms) }}
-		if result, err = register.ReadFirms(body, step.add); err == nil {
-			err = step.flush()
-		}
-	} else {
-		step := stepper[schemas.Authority]{write: func(authorities []schemas.Authority) error {
-			return a.Service.ImportAuthorities(r.Context(), p, authorities)
-		}}
-		if result, err = register.ReadAuthorities(body, step.add); err == nil {
-			err = step.flush()
-		}
+	step := stepper[T]{write: func(rows []T) error { return write(r.Context(), p, rows) }}
+	result, err := read(body, step.add)
+	if err == nil {
+		err = step.flush()
 	}
 	answerWithin(w, answerTimeout)
 	if err != nil {
@@ -48,6 +53,30 @@ func (a *API) importRegister(w http.ResponseWriter, r *http.Request, p exchange.
 	return reply(w, http.StatusOK, RegisterImport{
 		Register: name, Rows: result.Rows, Accepted: result.Accepted, Findings: inLanguage(result.Findings, language(r)),
 	})
+}
+
+// sources lists what has come from whom, and who is overdue today.
+func (a *API) sources(w http.ResponseWriter, r *http.Request, _ exchange.Principal) error {
+	q := parameters(r, "cursor", "limit")
+	cursor, limit := q.cursor(), q.limit()
+	if q.err != nil {
+		return q.err
+	}
+	size := a.Casebook.Followed()
+	page, err := a.Casebook.Sources(cursor, limit)
+	if err != nil {
+		return err
+	}
+	today := schemas.DateOf(a.Clock())
+	out := Page[Source]{Items: make([]Source, len(page.Items)), Next: page.Next, LedgerSize: size}
+	for i, s := range page.Items {
+		out.Items[i] = Source{Source: s, Findings: []schemas.FindingView{}}
+		if days, silent := s.Silent(today); silent {
+			out.Items[i].SilentDays = days
+			out.Items[i].Findings = append(out.Items[i].Findings, schemas.NewFinding(schemas.SourceSilent, schemas.Row{}).In(language(r)))
+		}
+	}
+	return reply(w, http.StatusOK, out)
 }
 
 // stepper gathers rows so that each write is worth its fsync.

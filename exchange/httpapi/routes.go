@@ -49,6 +49,8 @@ func (a *API) routes() []route {
 		{method: "GET", path: "/v1/quarantine", roles: overseers, handle: a.quarantine},
 
 		{method: "PUT", path: "/v1/registers/{register}", roles: operators, body: maxRegisterBody, handle: a.importRegister},
+		{method: "PUT", path: "/v1/source-plan", roles: operators, body: maxRegisterBody, handle: a.importSources},
+		{method: "GET", path: "/v1/source-plan", roles: overseers, handle: a.sources},
 		{method: "POST", path: "/v1/agencies/{uscc}/keys", roles: operators, body: maxJSONBody, handle: a.addKey},
 		{method: "GET", path: "/v1/agencies/{uscc}/keys", roles: overseers, handle: a.keys},
 		{method: "DELETE", path: "/v1/agencies/{uscc}/keys/{id}", roles: operators, handle: a.retireKey},

@@ -25,13 +25,19 @@ const (
 const maxFileSignature = 80
 
 func (a *API) submit(w http.ResponseWriter, r *http.Request, p exchange.Principal) error {
-	q := parameters(r, "kind", "wait", "dry_run")
+	q := parameters(r, "kind", "wait", "dry_run", "declared", "sequence")
 	sub := exchange.Submission{
 		Kind:   q.text("kind", 64),
 		Wait:   exchange.Wait(q.oneOf("wait", string(exchange.WaitCommitted), string(exchange.WaitWitnessed))),
 		DryRun: q.flag("dry_run"),
 		Body:   paced(w, r.Body),
 	}
+	declared, _ := q.number("declared")
+	if declared > exchange.MaxRows {
+		q.fail("declared", "不超过 100 万的行数", "at most a million rows")
+	}
+	sub.Declared = int(declared)
+	sub.Sequence, _ = q.number("sequence")
 	if sub.Kind == "" {
 		sub.Kind = exchange.KindPenalty
 	}

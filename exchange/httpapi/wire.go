@@ -122,6 +122,13 @@ type RegisterImport struct {
 	Findings []schemas.FindingView `json:"findings"`
 }
 
+// Source is one source with what is wrong with it today.
+type Source struct {
+	exchange.Source
+	SilentDays int                   `json:"silent_days,omitempty"` // overdue: days since the last file
+	Findings   []schemas.FindingView `json:"findings"`
+}
+
 // Checkpoint is the ledger at a size, in this node's own copy.
 type Checkpoint struct {
 	Ledger     sm.Digest `json:"ledger"`

@@ -30,7 +30,7 @@ func oneOfEach() []exchange.Event {
 	later := noon.Add(time.Minute)
 	return []exchange.Event{
 		{At: noon, Opened: &exchange.SubmissionOpened{ID: "s-1", Kind: exchange.KindPenalty, Submitter: "unit",
-			Principal: "t-1", ReceivedAt: later, FileDigest: digest(1), Idempotency: "key"}},
+			Principal: "t-1", ReceivedAt: later, FileDigest: digest(1), Idempotency: "key", Sequence: 7}},
 		{At: noon, Rows: &exchange.RowsTaken{Submission: "s-1", Rows: []exchange.Row{
 			{N: 1, Outcome: exchange.RowAccepted, KeyDigest: digest(2), Content: digest(3), Entry: &entry, Slot: 1,
 				Private: []byte{5}, Flags: []string{"W"}, Normalised: []string{"N"}},
@@ -42,7 +42,8 @@ func oneOfEach() []exchange.Event {
 		{At: noon, Register: &exchange.RegisterChanged{Register: exchange.RegisterFirms,
 			Firms: []schemas.Firm{{USCC: "u", Name: "n", FormerNames: []string{"f"}, HomeRegion: "110000", District: "110101", Licence: "l"}},
 			Authorities: []schemas.Authority{{USCC: "u", Name: "n", Aliases: []string{"a"}, Parent: "p", Region: "120000",
-				ValidFrom: "2026-01-01", ValidTo: "2026-12-31"}}}},
+				ValidFrom: "2026-01-01", ValidTo: "2026-12-31"}},
+			Sources: []schemas.SourcePlan{{USCC: "u", Name: "n", Kind: "k", EveryDays: 7}}}},
 		{At: noon, Bound: &exchange.FirmBound{USCC: "u", BoundAt: later, Proof: "p"}},
 		{At: noon, Unbound: &exchange.FirmUnbound{USCC: "u"}},
 		{At: noon, Acks: &exchange.AcksReceived{Acks: []exchange.Ack{

@@ -7,6 +7,7 @@ import (
 	"embed"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -16,7 +17,7 @@ import (
 	"github.com/xinqiao/creditgw/schemas/tabular"
 )
 
-//go:embed firms.yaml authorities.yaml
+//go:embed firms.yaml authorities.yaml sources.yaml
 var files embed.FS
 
 var firmFields = sync.OnceValues(func() (*schemas.Dictionary, error) {
@@ -25,6 +26,10 @@ var firmFields = sync.OnceValues(func() (*schemas.Dictionary, error) {
 
 var authorityFields = sync.OnceValues(func() (*schemas.Dictionary, error) {
 	return schemas.ReadDictionary(files, "authorities.yaml")
+})
+
+var sourceFields = sync.OnceValues(func() (*schemas.Dictionary, error) {
+	return schemas.ReadDictionary(files, "sources.yaml")
 })
 
 // Result counts what came of a register file.
@@ -70,6 +75,25 @@ func ReadAuthorities(src io.Reader, each func(schemas.Authority) error) (Result,
 			e.find(schemas.DateOrder, "valid_to", "失效日期早于生效日期", "ends before it begins")
 		}
 		return func() error { return each(a) }, e.good
+	})
+}
+
+// longestPeriod bounds what a source may be given, in days.
+const longestPeriod = 366
+
+// ReadSources calls each for every good row of a source plan.
+func ReadSources(src io.Reader, each func(schemas.SourcePlan) error) (Result, error) {
+	return read(src, sourceFields, func(e *entry) (func() error, bool) {
+		s := schemas.SourcePlan{USCC: e.uscc("uscc"), Name: e.required("name"), Kind: e.required("kind")}
+		if _, known := schemas.Default().Kind(s.Kind); s.Kind != "" && !known {
+			e.find(schemas.Enum, "kind", "未知的信息类别", "an unknown kind of record")
+		}
+		days, err := strconv.Atoi(e.required("every_days"))
+		if e.good && (err != nil || days < 1 || days > longestPeriod) {
+			e.find(schemas.Enum, "every_days", "更新周期应为 1 至 366 的整数", "the period is 1 to 366 days")
+		}
+		s.EveryDays = days
+		return func() error { return each(s) }, e.good
 	})
 }
 

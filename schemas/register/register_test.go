@@ -66,6 +66,24 @@ func TestAuthorities(t *testing.T) {
 	}
 }
 
+func TestSources(t *testing.T) {
+	file := "统一社会信用代码,来源单位名称,信息类别,更新周期（天）\n" +
+		"11120000000125671D,某总队,administrative-penalty,7\n" +
+		"11120000000186458B,某委,administrative-penalty,0\n" +
+		"11120000000186458B,某委,administrative-penalty,每周\n" +
+		"11120000000186458B,某委,weather,7\n" +
+		"11120000000186458C,某委,administrative-penalty,7\n"
+	var plan []schemas.SourcePlan
+	result, err := ReadSources(strings.NewReader(file), func(s schemas.SourcePlan) error {
+		plan = append(plan, s)
+		return nil
+	})
+	want := schemas.SourcePlan{USCC: "11120000000125671D", Name: "某总队", Kind: "administrative-penalty", EveryDays: 7}
+	if err != nil || result.Rows != 5 || len(result.Findings) != 4 || !slices.Equal(plan, []schemas.SourcePlan{want}) {
+		t.Errorf("%+v of %d rows, findings %+v, %v", plan, result.Rows, result.Findings, err)
+	}
+}
+
 func TestRegisterFilesAreLimited(t *testing.T) {
 	var e *tabular.Error
 	if _, err := ReadFirms(strings.NewReader("a,b,c\n1,2,3\n"), nil); !errors.As(err, &e) || e.Code != "UNKNOWN_HEADER" {
