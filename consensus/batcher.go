@@ -42,7 +42,8 @@ type batcher struct {
 	leading bool
 	sources []*source
 	turn    int
-	waiting int // items in all queues
+	waiting int    // items in all queues
+	mark    []byte // goes into the next entry; nil for none
 	wake    chan struct{}
 }
 
@@ -124,6 +125,24 @@ func (b *batcher) lead(leading bool) {
 	}
 }
 
+// attach has the next entry carry a mark; without items to come it makes an
+// entry of its own.
+func (b *batcher) attach(mark []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.leading {
+		b.mark = mark
+		b.poke()
+	}
+}
+
+// inCharge reports whether the batcher is open.
+func (b *batcher) inCharge() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.leading
+}
+
 // inOffice returns a channel that is closed once the batcher is open.
 func (b *batcher) inOffice() <-chan struct{} {
 	b.mu.Lock()
@@ -136,7 +155,7 @@ func (b *batcher) inOffice() <-chan struct{} {
 func (b *batcher) lose() {
 	b.mu.Lock()
 	lost := b.sources
-	b.sources, b.waiting = nil, 0
+	b.sources, b.waiting, b.mark = nil, 0, nil
 	for _, s := range lost {
 		s.items, s.bytes, s.gone = nil, 0, true
 	}
@@ -162,11 +181,11 @@ func (b *batcher) run() {
 		case <-b.done:
 			return
 		}
-		items := b.next()
-		if items == nil {
+		mark, items, ok := b.next()
+		if !ok {
 			return
 		}
-		data, err := marshalPayload(items)
+		data, err := marshalPayload(mark, items)
 		if err != nil {
 			b.fault(err)
 			return
@@ -185,19 +204,20 @@ func (b *batcher) run() {
 	}
 }
 
-// next waits for items and cuts the next entry. It returns nil at the end.
-func (b *batcher) next() []proposed {
+// next waits for items or a mark and cuts the next entry; false at the end.
+func (b *batcher) next() (mark []byte, items []proposed, ok bool) {
 	for {
 		b.mu.Lock()
-		items := b.cut()
+		items = b.cut()
+		mark, b.mark = b.mark, nil
 		b.mu.Unlock()
-		if len(items) > 0 {
-			return items
+		if len(items) > 0 || mark != nil {
+			return mark, items, true
 		}
 		select {
 		case <-b.wake:
 		case <-b.done:
-			return nil
+			return nil, nil, false
 		}
 	}
 }

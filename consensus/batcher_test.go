@@ -47,7 +47,7 @@ func numberedItem(source byte, n, size int) proposed {
 
 func (x *bench) next(t *testing.T) (ids []proposalID) {
 	t.Helper()
-	ids, _, err := parsePayload(<-x.entries)
+	_, ids, _, err := parsePayload(<-x.entries)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,7 @@ type cluster struct {
 	members map[string]*member
 
 	snapshots consensus.Snapshots
+	marking   consensus.Marking
 	tally     bool // count items instead of keeping them
 }
 
@@ -48,6 +49,8 @@ type member struct {
 	net     *quicnet.Endpoint
 	cut     *atomic.Bool // packets are dropped both ways
 	fatal   chan error
+	marks   marks
+	floor   uint64
 }
 
 func newCluster(t testing.TB, snapshots consensus.Snapshots) *cluster {
@@ -154,9 +157,9 @@ func (m *member) open() error {
 		Ledger: testLedger, Key: c.keys[m.id],
 		NodeKey:   func(id string) *sm.NodePublic { return c.peers[id].Key },
 		Timers:    consensus.Timers{Heartbeat: 300 * time.Millisecond},
-		Snapshots: c.snapshots,
-		Logger:    logger,
-		Fatal:     func(err error) { m.fatal <- err },
+		Snapshots: c.snapshots, Marking: c.marking, Marked: m.marks.take, Floor: m.floor,
+		Logger: logger,
+		Fatal:  func(err error) { m.fatal <- err },
 	})
 	if err != nil {
 		m.net.Close()

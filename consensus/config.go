@@ -73,8 +73,18 @@ type Config struct {
 	Key     *sm.NodeKey
 	NodeKey func(id string) *sm.NodePublic // nil for a stranger
 
+	// Marked is given each sound mark of an applied entry, in the order in
+	// which entries are applied. It is called where entries are applied and
+	// must not block. Marks in entries from before a restart are not shown
+	// again.
+	Marked func(index uint64, m Mark)
+	// Floor is the highest Raft index that this node has put its name to
+	// elsewhere. A log that does not reach it has been rolled back.
+	Floor uint64
+
 	Timers    Timers
 	Snapshots Snapshots
+	Marking   Marking
 	// InFlight is how many entries the leader has under way at once: 2 on a
 	// LAN, where more only splits what could be one entry; 8 to 16 on a WAN.
 	InFlight int
@@ -103,6 +113,11 @@ func (c *Config) defaults() error {
 	setDefault(&c.Snapshots.Trailing, 8192)
 	setDefault(&c.Snapshots.TrailingBytes, 128<<20)
 	setDefault(&c.InFlight, 2)
+	setDefault(&c.Marking.Busy, 200*time.Millisecond)
+	setDefault(&c.Marking.Idle, 10*time.Second)
+	if c.Marked == nil {
+		c.Marked = func(uint64, Mark) {}
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -27,11 +27,14 @@ func (f *fsm) Apply(l *raft.Log) any {
 	if l.Index <= n.applied.index() {
 		return nil
 	}
-	ids, items, err := parsePayload(l.Data)
+	mark, ids, items, err := parsePayload(l.Data)
 	if err != nil {
 		// All nodes have these bytes and pass them over alike.
 		n.malformed.Add(1)
 		n.cfg.Logger.Error("malformed entry passed over", "index", l.Index, "term", l.Term)
+	}
+	if len(mark) > 0 {
+		n.readMark(l.Index, l.Term, mark)
 	}
 	results := n.cfg.StateMachine.Apply(l.Index, l.Term, items)
 	if len(results) != len(items) {
@@ -41,6 +44,9 @@ func (f *fsm) Apply(l *raft.Log) any {
 	n.storage.log.applied.Store(l.Index)
 	n.proposals.deliver(l.Index, ids, items, results)
 	n.applied.advance(l.Index)
+	if len(items) > 0 && n.batcher.inCharge() {
+		n.marker.poke()
+	}
 	return nil
 }
 

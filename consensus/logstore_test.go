@@ -55,7 +55,7 @@ func newChecked(d *disk) (*checkedLog, *faults) {
 
 func command(t *testing.T, index uint64) *raft.Log {
 	t.Helper()
-	data, err := marshalPayload(vectorItems())
+	data, err := marshalPayload(nil, vectorItems())
 	if err != nil {
 		t.Fatal(err)
 	}

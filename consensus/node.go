@@ -19,9 +19,11 @@ type Node struct {
 
 	proposals *proposals
 	batcher   *batcher
+	marker    *marker
 	announcer *announcer
 	applied   appliedIndex
 	malformed atomic.Uint64
+	badMarks  atomic.Uint64
 	present   atomic.Pointer[lane]
 	opening   atomic.Pointer[opening]
 
@@ -62,6 +64,7 @@ func Open(cfg Config) (*Node, error) {
 	n.applied.at = cfg.StateMachine.Applied()
 	n.storage.log.applied.Store(n.applied.at)
 	n.announcer = newAnnouncer(n)
+	n.marker = &marker{n: n, grown: make(chan struct{}, 1)}
 	n.batcher = newBatcher(cfg.InFlight, n.applyEntry, n.announcer.committed, n.fatal, n.done)
 
 	cfg.Network.Handle(laneName, n.serveLane)
@@ -80,6 +83,7 @@ func Open(cfg Config) (*Node, error) {
 	n.tasks.Go(n.watchLeader)
 	n.tasks.Go(n.watchElection)
 	n.tasks.Go(n.batcher.run)
+	n.tasks.Go(n.marker.run)
 	for _, p := range n.announcer.peers {
 		n.tasks.Go(func() { n.announcer.run(p) })
 	}
@@ -142,6 +146,7 @@ func (n *Node) watchElection() {
 			if took == term {
 				n.batcher.lead(true)
 				n.proposals.poke()
+				n.marker.poke()
 			}
 		case <-n.done:
 			n.batcher.lead(false)
@@ -154,7 +159,7 @@ func (n *Node) watchElection() {
 // applied all that its predecessors committed, and the index of Raft's own
 // no-op, which no state machine sees, lies behind an index that they all reach.
 func (n *Node) takeOffice(term int, ready chan<- int) {
-	data, err := marshalPayload(nil)
+	data, err := marshalPayload(nil, nil)
 	if err != nil {
 		n.fatal(err)
 		return

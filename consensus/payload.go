@@ -11,7 +11,7 @@ import (
 const (
 	payloadVersion = 1
 	checksumSize   = 4
-	payloadFixed   = 1 + 2 + checksumSize
+	payloadFixed   = 1 + 2 + 2 + checksumSize
 	itemFixed      = 16 + 4
 
 	// MaxItem bounds one item in bytes: twice a full batch.
@@ -43,14 +43,16 @@ type proposed struct {
 	item []byte
 }
 
-// marshalPayload builds a Raft entry's bytes.
-func marshalPayload(items []proposed) ([]byte, error) {
-	size := payloadFixed
+// marshalPayload builds a Raft entry's bytes. Without a mark, mark is empty.
+func marshalPayload(mark []byte, items []proposed) ([]byte, error) {
+	size := payloadFixed + len(mark)
 	for _, p := range items {
 		size += itemFixed + len(p.item)
 	}
 	b := cryptobyte.NewFixedBuilder(make([]byte, 0, size))
 	b.AddUint8(payloadVersion)
+	b.AddUint16(uint16(len(mark)))
+	b.AddBytes(mark)
 	b.AddUint16(uint16(len(items)))
 	for _, p := range items {
 		b.AddBytes(p.id[:])
@@ -75,16 +77,18 @@ func CheckPayload(data []byte) error {
 	return nil
 }
 
-// parsePayload takes bytes that CheckPayload has passed. The items alias data.
-func parsePayload(data []byte) ([]proposalID, [][]byte, error) {
+// parsePayload takes bytes that CheckPayload has passed. Mark and items alias
+// data.
+func parsePayload(data []byte) (mark []byte, _ []proposalID, _ [][]byte, _ error) {
 	if len(data) < payloadFixed {
-		return nil, nil, errPayload
+		return nil, nil, nil, errPayload
 	}
 	s := cryptobyte.String(data[:len(data)-checksumSize])
 	var version uint8
-	var n uint16
-	if !s.ReadUint8(&version) || version != payloadVersion || !s.ReadUint16(&n) || n > maxEntryItems {
-		return nil, nil, errPayload
+	var n, marked uint16
+	if !s.ReadUint8(&version) || version != payloadVersion ||
+		!s.ReadUint16(&marked) || !s.ReadBytes(&mark, int(marked)) || !s.ReadUint16(&n) || n > maxEntryItems {
+		return nil, nil, nil, errPayload
 	}
 	ids := make([]proposalID, n)
 	items := make([][]byte, n)
@@ -92,11 +96,11 @@ func parsePayload(data []byte) ([]proposalID, [][]byte, error) {
 		var size uint32
 		if !s.CopyBytes(ids[i][:]) || !s.ReadUint32(&size) || size == 0 || size > MaxItem ||
 			!s.ReadBytes(&items[i], int(size)) {
-			return nil, nil, errPayload
+			return nil, nil, nil, errPayload
 		}
 	}
 	if !s.Empty() {
-		return nil, nil, errPayload
+		return nil, nil, nil, errPayload
 	}
-	return ids, items, nil
+	return mark, ids, items, nil
 }

@@ -8,10 +8,10 @@ import (
 )
 
 // The vector of docs/formats/raft-payload.md.
-const payloadVector = "01" + "0002" +
+const payloadVector = "01" + "0004" + "6d61726b" + "0002" +
 	"00000000000000000000000000000001" + "00000003" + "616263" +
 	"ffffffffffffffffffffffffffffffff" + "00000001" + "7a" +
-	"9cafecde"
+	"05248823"
 
 func vectorItems() []proposed {
 	var first, second proposalID
@@ -21,7 +21,7 @@ func vectorItems() []proposed {
 }
 
 func TestPayloadVector(t *testing.T) {
-	data, err := marshalPayload(vectorItems())
+	data, err := marshalPayload([]byte("mark"), vectorItems())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,18 +31,18 @@ func TestPayloadVector(t *testing.T) {
 	if err := CheckPayload(data); err != nil {
 		t.Fatal(err)
 	}
-	ids, items, err := parsePayload(data)
-	if err != nil || len(ids) != 2 || ids[0][15] != 1 || string(items[0]) != "abc" || string(items[1]) != "z" {
+	mark, ids, items, err := parsePayload(data)
+	if err != nil || string(mark) != "mark" || len(ids) != 2 || ids[0][15] != 1 || string(items[0]) != "abc" || string(items[1]) != "z" {
 		t.Errorf("%v %q %v", ids, items, err)
 	}
-	empty, err := marshalPayload(nil)
-	if err != nil || hex.EncodeToString(empty[:3]) != "010000" || CheckPayload(empty) != nil {
+	empty, err := marshalPayload(nil, nil)
+	if err != nil || hex.EncodeToString(empty) != "01000000007d631999" || CheckPayload(empty) != nil {
 		t.Errorf("empty payload %x, %v", empty, err)
 	}
 }
 
 func TestEveryFlippedBitIsSeen(t *testing.T) {
-	data, err := marshalPayload(vectorItems())
+	data, err := marshalPayload([]byte("mark"), vectorItems())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,12 +61,12 @@ func TestEveryFlippedBitIsSeen(t *testing.T) {
 }
 
 func FuzzPayload(f *testing.F) {
-	if data, err := marshalPayload(vectorItems()); err == nil {
+	if data, err := marshalPayload([]byte("mark"), vectorItems()); err == nil {
 		f.Add(data)
 	}
-	f.Add([]byte{1, 0, 0, 0, 0, 0, 0})
+	f.Add([]byte{1, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		ids, items, err := parsePayload(data)
+		mark, ids, items, err := parsePayload(data)
 		if err != nil {
 			return
 		}
@@ -74,7 +74,7 @@ func FuzzPayload(f *testing.F) {
 		for i := range ids {
 			all[i] = proposed{ids[i], items[i]}
 		}
-		again, err := marshalPayload(all)
+		again, err := marshalPayload(mark, all)
 		n := len(data) - checksumSize
 		if err != nil || !bytes.Equal(again[:n], data[:n]) {
 			t.Errorf("%x parses, but is spelled %x (%v)", data, again, err)
@@ -116,7 +116,7 @@ func BenchmarkMarshalPayload(b *testing.B) {
 	b.SetBytes(250 * 1024)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := marshalPayload(items); err != nil {
+		if _, err := marshalPayload(nil, items); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -127,7 +127,7 @@ func BenchmarkParsePayload(b *testing.B) {
 	for i := range items {
 		items[i].item = make([]byte, 1024)
 	}
-	data, err := marshalPayload(items)
+	data, err := marshalPayload(nil, items)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func BenchmarkParsePayload(b *testing.B) {
 		if err := CheckPayload(data); err != nil {
 			b.Fatal(err)
 		}
-		if _, _, err := parsePayload(data); err != nil {
+		if _, _, _, err := parsePayload(data); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -115,7 +115,13 @@ func (st *storage) verify(cfg *Config) error {
 	if record != nil {
 		start = record.Index + 1
 	}
+	reach := last
+	if record != nil {
+		reach = max(last, record.Index)
+	}
 	switch {
+	case reach < cfg.Floor:
+		return rejoin("the Raft log ends at %d, a checkpoint has been cosigned at %d", reach, cfg.Floor)
 	case record != nil && applied < record.Index:
 		return rejoin("%d entries have been applied, the snapshot is at %d", applied, record.Index)
 	case last == 0 && record != nil && record.received && applied == record.Index:

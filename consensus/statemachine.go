@@ -27,7 +27,7 @@ type StateMachine interface {
 	Applied() uint64
 
 	// Point returns the ledger's size and root as of the last Apply. It is
-	// called between two calls of Apply.
+	// called concurrently with the other methods.
 	Point() (size uint64, root sm.Digest)
 
 	// Sync returns when everything up to index is durable.

@@ -12,6 +12,7 @@ type Status struct {
 	Snapshot uint64 // index where the newest snapshot ends, 0 if none
 	// Malformed counts intact entries in no known form: a leader's doing.
 	Malformed uint64
+	BadMarks  uint64       // marks that were passed over
 	Peers     []PeerStatus // on the leader only
 }
 
@@ -33,6 +34,7 @@ func (n *Node) Status() Status {
 		Applied:   n.applied.index(),
 		LastLog:   n.raft.LastIndex(),
 		Malformed: n.malformed.Load(),
+		BadMarks:  n.badMarks.Load(),
 		Snapshot:  n.storage.snapshots.index(),
 	}
 	if s.Leader != s.ID {
