@@ -231,6 +231,57 @@ func TestDocumentationHangsTogether(t *testing.T) {
 	}
 }
 
+// Each row of the threat table names the tests that commit the misbehaviour,
+// or says that they are still to come; each named test is in the tree.
+func TestThreatsNameTheirTests(t *testing.T) {
+	page, err := os.ReadFile("docs/trust.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(page), "| what happens | what shows it | tested by |\n| --- | --- | --- |\n")
+	if !found {
+		t.Fatal("docs/trust.md has no table of threats")
+	}
+	tests := testNames(t)
+	rows := 0
+	for line := range strings.Lines(table) {
+		cells := strings.Split(strings.Trim(line, "|\n "), "|")
+		if len(cells) != 3 {
+			break // the table ends
+		}
+		rows++
+		named := namedTest.FindAllStringSubmatch(cells[2], -1)
+		for _, m := range named {
+			if !tests[m[1]] {
+				t.Errorf("docs/trust.md names %s, which is not there", m[1])
+			}
+		}
+		if len(named) == 0 && !strings.Contains(cells[2], "*next*") {
+			t.Errorf("docs/trust.md: nothing tests %q", strings.TrimSpace(cells[0]))
+		}
+	}
+	if rows == 0 {
+		t.Error("docs/trust.md: the table of threats is empty")
+	}
+}
+
+// namedTest finds a test as documents name it, `directory.TestName`.
+var namedTest = regexp.MustCompile("`([a-z0-9/]+\\.Test[A-Za-z0-9]+)`")
+
+// testNames are all tests of the module, as documents name them.
+func testNames(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	for _, f := range parseTree(t, parser.SkipObjectResolution) {
+		for _, d := range f.syntax.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && f.test && fn.Recv == nil && strings.HasPrefix(fn.Name.Name, "Test") {
+				names[f.dir+"."+fn.Name.Name] = true
+			}
+		}
+	}
+	return names
+}
+
 // relativeLink finds the path of a Markdown link to a file of this tree.
 var relativeLink = regexp.MustCompile(`\]\(([^):#]+)(?:#[^)]*)?\)`)
 
