@@ -19,8 +19,8 @@ const (
 	LabelPeer Label = "xinqiao/v1/peer"
 	// LabelRoot: a node's answer about its root at a size.
 	LabelRoot Label = "xinqiao/v1/root"
-	// LabelTicket: a region's ticket for an accepted submission, given by
-	// its batch key.
+	// LabelTicket: a region's word that it has taken an entry in, over its
+	// header.
 	LabelTicket Label = "xinqiao/v1/ticket"
 	// LabelMark: the leader's mark {term, size, root}.
 	LabelMark Label = "xinqiao/v1/mark"
