@@ -1,0 +1,228 @@
+package receipt
+
+import (
+	"fmt"
+
+	"github.com/xinqiao/creditgw/consensus/ledger"
+	"github.com/xinqiao/creditgw/crypto/envelope"
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/peers"
+)
+
+// Ledger is what a Builder reads of the node's ledger: *store.Store.
+type Ledger interface {
+	Entries(from uint64, limit int) ([]exchange.Entry, error)
+	Inclusion(index, size uint64) ([]sm.Digest, error)
+	DirectoryAt(size uint64) (*peers.Directory, error)
+}
+
+// Checkpoints is what a Builder reads of the witnessed checkpoints that the
+// node keeps: exchange.Checkpoints.
+type Checkpoints interface {
+	Latest() (peers.Checkpoint, bool)
+	Around(index uint64) (before, covering peers.Checkpoint, err error)
+	Handovers() ([]peers.Checkpoint, error)
+}
+
+// Builder makes receipts from what a node holds. It is safe for concurrent use.
+type Builder struct {
+	Ledger      Ledger
+	Checkpoints Checkpoints
+}
+
+// Entry makes the receipt of a leaf. Its error is exchange.ErrNotFound while
+// the leaf is not witnessed; Provisional says then what there is to say.
+func (b *Builder) Entry(index uint64) (Receipt, error) {
+	before, covering, err := b.Checkpoints.Around(index)
+	if err != nil {
+		return Receipt{}, err
+	}
+	r, origin, key, err := b.signed(index)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := b.anchor(&r, covering, origin, key); err != nil {
+		return Receipt{}, err
+	}
+	if before.Size > 0 {
+		if r.Before, err = b.trimmed(before); err != nil {
+			return Receipt{}, err
+		}
+	}
+	path, err := b.Ledger.Inclusion(index, covering.Size)
+	if err != nil {
+		return Receipt{}, err
+	}
+	r.Leaf = &Leaf{Index: index, Path: path}
+	return r, nil
+}
+
+// Provisional makes what can be said of a leaf that is not witnessed yet.
+func (b *Builder) Provisional(index uint64) (Receipt, error) {
+	r, _, _, err := b.signed(index)
+	return r, err
+}
+
+// Ticket makes the receipt of an entry that is not on the ledger. It needs a
+// checkpoint only to show a batch key that no founder had.
+func (b *Builder) Ticket(region peers.Region, key *sm.BatchKey, id sm.Digest, header []byte) (Receipt, error) {
+	signature, err := key.Sign(sm.LabelTicket, id, header)
+	if err != nil {
+		return Receipt{}, err
+	}
+	r := Receipt{Format: Format, Entry: header, Ticket: signature}
+	founded, err := b.Ledger.DirectoryAt(0)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if m, ok := founded.Member(region); ok && m.Batch.Equal(key.Public()) {
+		return r, nil
+	}
+	latest, ok := b.Checkpoints.Latest()
+	if !ok {
+		return Receipt{}, exchange.ErrNotFound
+	}
+	return r, b.anchor(&r, latest, region, key.Public().ID())
+}
+
+// signed shows that the origin signed the leaf.
+func (b *Builder) signed(index uint64) (r Receipt, origin peers.Region, key sm.KeyID, err error) {
+	found, err := b.Ledger.Entries(index, 1)
+	if err == nil && len(found) == 0 {
+		err = exchange.ErrNotFound
+	}
+	if err != nil {
+		return r, "", key, err
+	}
+	e := &found[0]
+	whole, err := b.Ledger.Entries(e.Batch.First, e.Batch.Preamble.N)
+	if err != nil {
+		return r, "", key, err
+	}
+	leaves := make([]sm.Digest, len(whole))
+	for i := range whole {
+		leaves[i] = ledger.LeafHash(whole[i].RawHeader)
+	}
+	path, err := ledger.InclusionOf(leaves, uint64(e.Item()))
+	if err != nil {
+		return r, "", key, err
+	}
+	r = Receipt{Format: Format, Entry: e.RawHeader, Batch: &Batch{
+		Item: e.Item(), Path: path, Preamble: e.Batch.RawPreamble, Signature: e.Batch.Signature,
+	}}
+	return r, e.Header.Origin, e.Batch.Preamble.Key, nil
+}
+
+// anchor adds a checkpoint, how its witnesses came to be, and the origin's key
+// if a founder's genesis does not show it as it stands.
+func (b *Builder) anchor(r *Receipt, c peers.Checkpoint, origin peers.Region, key sm.KeyID) (err error) {
+	if r.Handovers, err = b.handovers(c.Size); err != nil {
+		return err
+	}
+	if r.Checkpoint, err = b.trimmed(c); err != nil {
+		return err
+	}
+	founded, err := b.Ledger.DirectoryAt(0)
+	if err != nil {
+		return err
+	}
+	now, err := b.Ledger.DirectoryAt(c.Size)
+	if err != nil {
+		return err
+	}
+	record, err := now.Prove(origin, peers.PurposeBatch, key)
+	if err != nil {
+		return err
+	}
+	first, err := founded.Prove(origin, peers.PurposeBatch, key)
+	if err != nil || string(first.Record) != string(record.Record) || r.Ticket != nil {
+		r.Key = newKey(record)
+	}
+	return nil
+}
+
+// handovers lists every change of the witnesses before a size.
+func (b *Builder) handovers(size uint64) ([]peers.Handover, error) {
+	kept, err := b.Checkpoints.Handovers()
+	if err != nil {
+		return nil, err
+	}
+	founded, err := b.Ledger.DirectoryAt(0)
+	if err != nil {
+		return nil, err
+	}
+	var out []peers.Handover
+	witnesses := founded.Witnesses()
+	for _, c := range kept {
+		if c.Size >= size {
+			break
+		}
+		after, err := b.Ledger.DirectoryAt(c.Size)
+		if err != nil {
+			return nil, err
+		}
+		o, err := peers.NewHandover(witnesses, after.Witnesses(), after.Records(), c)
+		if err != nil {
+			return nil, fmt.Errorf("handover at %d: %w", c.Size, err)
+		}
+		out, witnesses = append(out, o), after.Witnesses()
+	}
+	return out, nil
+}
+
+// trimmed is the text of a kept checkpoint with what a stranger needs of it.
+// Which set judges it is what History.At says, too.
+func (b *Builder) trimmed(c peers.Checkpoint) (string, error) {
+	set, err := b.judges(c.Size)
+	if err != nil {
+		return "", err
+	}
+	t, err := c.Trim(set)
+	return string(t.Marshal()), err
+}
+
+// judges is the witness set behind the last handover before a size.
+func (b *Builder) judges(size uint64) (peers.WitnessSet, error) {
+	kept, err := b.Checkpoints.Handovers()
+	if err != nil {
+		return peers.WitnessSet{}, err
+	}
+	var last uint64
+	for _, c := range kept {
+		if c.Size < size {
+			last = c.Size
+		}
+	}
+	d, err := b.Ledger.DirectoryAt(last)
+	if err != nil {
+		return peers.WitnessSet{}, err
+	}
+	return d.Witnesses(), nil
+}
+
+// Disclose adds an entry's content, and the key of an agency that signed it.
+func (b *Builder) Disclose(r *Receipt, origin peers.Region, opened envelope.Opened) error {
+	author, err := exchange.ParseAuthor(opened.Author)
+	if err != nil {
+		return err
+	}
+	d := &Disclosed{Author: opened.Author, Record: opened.Record, Salt: opened.Salt}
+	if author.Kind == exchange.AuthorAgency {
+		c, err := peers.ParseCheckpoint([]byte(r.Checkpoint))
+		if err != nil || r.Leaf == nil {
+			return exchange.ErrNotFound
+		}
+		directory, err := b.Ledger.DirectoryAt(c.Size)
+		if err != nil {
+			return err
+		}
+		proof, err := directory.ProveAgency(origin, *author.Key)
+		if err != nil {
+			return err
+		}
+		d.Agency = newAgencyKey(proof)
+	}
+	r.Disclosed = d
+	return nil
+}

@@ -1,0 +1,79 @@
+package receipt
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/schemas"
+)
+
+// Final says whether the receipt is all the proof there will ever be of its
+// entry: witnessed, or the ticket of a home record.
+func (v *Verdict) Final() bool {
+	return v.State == Witnessed || v.State == Ticket && v.home()
+}
+
+// home says whether the entry never reaches the shared ledger.
+func (v *Verdict) home() bool {
+	return v.Header.Class == exchange.ClassRecord && len(v.Header.Recipients) == 0
+}
+
+// Proven lists what follows from the checks, for people.
+func (v *Verdict) Proven() []schemas.Text {
+	h := &v.Header
+	claimed := said("地区 %[1]s 签署了条目 %[2]s（%[3]s），自称时间 %[4]s",
+		"region %[1]s signed entry %[2]s (%[3]s), claimed at %[4]s", h.Origin, h.ID, h.Kind, clock(h.IssuedAt))
+	if v.State == Ticket {
+		claimed = said("地区 %[1]s 承认已受理条目 %[2]s（%[3]s），自称时间 %[4]s",
+			"region %[1]s says that it took entry %[2]s in (%[3]s), claimed at %[4]s", h.Origin, h.ID, h.Kind, clock(h.IssuedAt))
+	}
+	out := []schemas.Text{claimed}
+	if v.State == Witnessed {
+		out = append(out, said("它是共享账本第 %[1]d 条，%[3]d 个地区中的 %[2]v 见过同一账本",
+			"it is entry %[1]d of the shared ledger, and of %[3]d regions %[2]v saw the same ledger", v.Index, v.Witnesses, v.Of), v.when())
+	}
+	if v.Author != nil {
+		out = append(out, said("所附内容就是条目当时的内容，作者单位 %s", "the content shown is the entry's content, by agency %s", v.Author.Agency))
+	}
+	return out
+}
+
+func (v *Verdict) when() schemas.Text {
+	if v.After == 0 {
+		return said("见证时间：不晚于 %s", "witnessed: not later than %s", clock(v.By))
+	}
+	return said("入账时间：在两次见证之间，%[1]s 至 %[2]s", "on the ledger between witnessed times %[1]s and %[2]s", clock(v.After), clock(v.By))
+}
+
+// NotProven lists what somebody might take a receipt for and must not.
+func (v *Verdict) NotProven() []schemas.Text {
+	var out []schemas.Text
+	switch {
+	case v.State == Provisional:
+		out = append(out, said("条目已在共享账本上：凭证是暂时的，请在见证后重新取得", "that the entry is on the shared ledger: the receipt is provisional; get another once it is witnessed"))
+	case v.State == Ticket && v.home():
+		out = append(out, said("本地记录不上共享账本，除该地区自己的签名外没有别的证明", "a home record is not on the shared ledger: the region's own signature is all there is"))
+	case v.State == Ticket:
+		out = append(out, said("条目会出现在共享账本上：凭证是暂时的。若始终没有出现，本回执是对该地区的证据", "that the entry gets onto the shared ledger: the receipt is provisional. If it never does, this ticket is evidence against the region"))
+	}
+	if v.Doubtful {
+		out = append(out, said("签名出自该地区本身：其密钥后来被撤销，本条目在存疑期间内", "that the region itself signed: its key was revoked later, and this entry lies in the time that is in doubt"))
+	}
+	if v.Author == nil {
+		out = append(out, said("条目的内容：凭证未附内容", "what the entry says: its content is not part of this receipt"))
+	} else if v.Author.Kind == exchange.AuthorRegion {
+		out = append(out, said("单位自己签了字：内容出自单位的文件，由地区担保", "that the agency itself signed: the region vouches for the agency's file"))
+	}
+	return append(out,
+		said("决定本身正确；自称的时间属实", "that the decision is right, or the claimed time true"),
+		said("记录至今有效：之后的更正、撤回、修复另有条目", "that the record still stands: a correction, withdrawal or repair after it is an entry of its own"))
+}
+
+func said(zh, en string, args ...any) schemas.Text {
+	return schemas.Text{ZH: fmt.Sprintf(zh, args...), EN: fmt.Sprintf(en, args...)}
+}
+
+func clock(seconds int64) string {
+	return time.Unix(seconds, 0).In(exchange.Shanghai).Format("2006-01-02 15:04:05 -07:00")
+}
