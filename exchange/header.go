@@ -23,7 +23,13 @@ const (
 	KindAcknowledgement = "acknowledgement"
 	KindAgencyKey       = "agency-key"
 	KindAgencyKeyRetire = "agency-key-retire"
+	KindPropose         = "member-propose"
+	KindApprove         = "member-approve"
 )
+
+// Formats are those beyond version 1 that this binary has. A format is in
+// force once an activate entry says so.
+var Formats []string
 
 // Limits of docs/formats/header.md and batch.md, in bytes unless said.
 const (

@@ -27,6 +27,8 @@ type Directory struct {
 	// agencyKeys is persistent, so that With costs O(log n) and not a copy of a
 	// directory that grows for decades. Its keys are region ‖ key id.
 	agencyKeys *immutable.SortedMap[string, AgencyKey]
+
+	proposals []Proposal // ascending by index
 }
 
 // AgencyKey is a key with which an agency signs its own records.
@@ -68,6 +70,10 @@ func (d *Directory) With(index uint64, origin Region, kind string, body []byte) 
 		return d.withAgencyKey(index, origin, body)
 	case KindAgencyKeyRetire:
 		return d.withAgencyKeyRetired(index, origin, body)
+	case KindPropose:
+		return d.withProposal(index, origin, body)
+	case KindApprove:
+		return d.withApproval(index, origin, body)
 	default:
 		return nil, reject(CodeNotActive, "this governance kind is not active")
 	}
@@ -91,7 +97,7 @@ func (d *Directory) withAgencyKey(index uint64, origin Region, body []byte) (*Di
 	if d.agencyCount(origin) >= maxAgencyKeys {
 		return nil, reject(CodeKeyLimit, "the region has %d keys", maxAgencyKeys)
 	}
-	return d.withAgency(index, AgencyKey{
+	return d.after(index).setAgency(AgencyKey{
 		Region: origin, USCC: b.USCC, Name: b.Name, Label: b.Label, Public: public,
 		Validity: Validity{From: index + 1},
 	}), nil
@@ -110,30 +116,43 @@ func (d *Directory) withAgencyKeyRetired(index uint64, origin Region, body []byt
 		return nil, reject(CodeKeyRetired, "the key is retired already")
 	}
 	k.Until = index + 1
-	return d.withAgency(index, k), nil
+	return d.after(index).setAgency(k), nil
 }
 
-// withAgency returns the directory after index with one key added or replaced.
-func (d *Directory) withAgency(index uint64, k AgencyKey) *Directory {
-	after := d.after(index)
+// setAgency adds or replaces one key in a directory that nobody has seen yet.
+func (d *Directory) setAgency(k AgencyKey) *Directory {
 	ref := agencyRef(k.Region, k.Public.ID())
 	_, known := d.agencyKeys.Get(ref)
-	after.agencyKeys = d.agencyKeys.Set(ref, k)
-	keys := after.agencyKeys
+	d.agencyKeys = d.agencyKeys.Set(ref, k)
+	keys := d.agencyKeys
 	record := agenciesRecord{Region: k.Region, Count: 1, root: &lateDigest{work: func() sm.Digest {
 		return ledger.RootOf(agencyLeaves(agencyKeysOf(keys, k.Region)))
 	}}}
 	i, found := d.agenciesOf(k.Region)
 	if !found {
-		after.agencies = slices.Insert(after.agencies, i, record)
-		return after
+		d.agencies = slices.Insert(d.agencies, i, record)
+		return d
 	}
 	record.Count = d.agencies[i].Count
 	if !known {
 		record.Count++
 	}
-	after.agencies[i] = record
-	return after
+	d.agencies[i] = record
+	return d
+}
+
+// usedByAgency says whether a key is, or was, an agency's of any region.
+func (d *Directory) usedByAgency(point []byte) bool {
+	public, err := sm.ParsePublic[sm.Agency](point)
+	if err != nil {
+		return false
+	}
+	for _, a := range d.agencies {
+		if _, ok := d.agencyKeys.Get(agencyRef(a.Region, public.ID())); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // after is a directory that has folded index, to be changed by its maker.

@@ -142,6 +142,7 @@ func TestDirectoryRejects(t *testing.T) {
 		code   string
 	}{
 		"member-add":          {d, "120000", "member-add", nil, CodeNotActive},
+		"an empty proposal":   {d, "120000", KindPropose, nil, CodeBodyMalformed},
 		"policy":              {d, "120000", "policy", nil, CodeNotActive},
 		"activate":            {d, "120000", "activate", nil, CodeNotActive},
 		"unknown kind":        {d, "120000", "agency-key ", add, CodeNotActive},
@@ -338,6 +339,9 @@ func FuzzWith(f *testing.F) {
 	f.Add(KindAgencyKey, must(EncodeAgencyKey(transport, "某委", "卡一", agencyKey("other"))))
 	f.Add(KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(police, key.ID())))
 	f.Add("policy", []byte{0xa0})
+	f.Add(KindPropose, must(EncodeProposal(stage("120000", StageVoter))))
+	f.Add(KindPropose, must(EncodeProposal(Change{Change: ChangeLeave, Region: "110000"})))
+	f.Add(KindApprove, must(EncodeApproval(1, sm.Sum(nil))))
 	f.Fuzz(func(t *testing.T, kind string, body []byte) {
 		after, err := d.With(2, "120000", kind, body)
 		var rejection *Rejection
@@ -346,6 +350,10 @@ func FuzzWith(f *testing.F) {
 			keys := after.AgencyKeys("120000")
 			k := keys[slices.IndexFunc(keys, func(k AgencyKey) bool { return k.From == 3 })]
 			if again := must(EncodeAgencyKey(k.USCC, k.Name, k.Label, k.Public)); !bytes.Equal(again, body) {
+				t.Fatalf("accepted %x, would write %x", body, again)
+			}
+		case err == nil && kind == KindPropose:
+			if again := must(EncodeProposal(after.Proposals()[0].Change)); !bytes.Equal(again, body) {
 				t.Fatalf("accepted %x, would write %x", body, again)
 			}
 		case err == nil:

@@ -14,10 +14,12 @@ import (
 const (
 	KindAgencyKey       = "agency-key"
 	KindAgencyKeyRetire = "agency-key-retire"
+	KindPropose         = "member-propose"
+	KindApprove         = "member-approve"
 )
 
 // MaxGovernanceBody bounds a body before it is parsed.
-const MaxGovernanceBody = 1 << 10
+const MaxGovernanceBody = 2 << 10
 
 // Codes of deterministic rejections: every node answers the same.
 const (
@@ -28,6 +30,22 @@ const (
 	CodeKeyUnknown    = "KEY_UNKNOWN"
 	CodeKeyRetired    = "KEY_RETIRED"
 	CodeKeyLimit      = "KEY_LIMIT"
+
+	CodeNotVoter         = "NOT_A_VOTER"
+	CodeProposalUnknown  = "PROPOSAL_UNKNOWN"
+	CodeProposalApproved = "PROPOSAL_APPROVED"
+	CodeRegionExists     = "REGION_EXISTS"
+	CodeRegionUnknown    = "REGION_UNKNOWN"
+	CodeStage            = "STAGE"
+	CodeNodeExists       = "NODE_EXISTS"
+	CodeNodeUnknown      = "NODE_UNKNOWN"
+	CodeRole             = "ROLE"
+	CodeLastKey          = "LAST_KEY"
+	CodeProof            = "PROOF"
+	CodeSuspect          = "SUSPECT_FROM"
+	CodePolicy           = "POLICY"
+	CodeLimit            = "LIMIT"
+	CodeTooFew           = "TOO_FEW"
 )
 
 // Rejection is the refusal of a governance entry. Only the code is part of the
@@ -64,7 +82,7 @@ var (
 		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
 		MaxNestedLevels:   4,
 		MaxArrayElements:  16,
-		MaxMapPairs:       16,
+		MaxMapPairs:       32,
 	}.DecMode())
 )
 

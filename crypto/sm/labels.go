@@ -26,6 +26,9 @@ const (
 	LabelMark Label = "xinqiao/v1/mark"
 	// LabelCosignature: a witness's signature over a checkpoint.
 	LabelCosignature Label = "xinqiao/v1/cosignature"
+	// LabelMember: a proof, by a key that a change of the directory brings,
+	// that its holder wants it.
+	LabelMember Label = "xinqiao/v1/member"
 	// LabelDirectory: the root of the replicated directory (a digest).
 	LabelDirectory Label = "xinqiao/v1/directory"
 	// LabelCommitment: the salted commitment to a sealed record (a digest).

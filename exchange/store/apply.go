@@ -222,13 +222,27 @@ func (st *state) govern(c *candidate) ([]*peers.Directory, *exchange.Rejection, 
 		var rejection *peers.Rejection
 		switch {
 		case errors.As(err, &rejection):
-			return nil, refuse(exchange.CodeNotActive, i, "%v", rejection), nil
+			return nil, refuse(exchange.Code(rejection.Code), i, "%s", rejection.Reason), nil
 		case err != nil:
+			return nil, nil, err
+		}
+		if err := supported(after); err != nil {
 			return nil, nil, err
 		}
 		directory, directories = after, append(directories, after)
 	}
 	return directories, nil, nil
+}
+
+// supported fails when the regions have brought a format into force that this
+// binary lacks: it would judge differently from the others.
+func supported(d *peers.Directory) error {
+	for _, f := range d.Policy().Formats {
+		if !slices.Contains(exchange.Formats, f) {
+			return fmt.Errorf("format %q is in force and this binary lacks it: install a newer one", f)
+		}
+	}
+	return nil
 }
 
 // take puts an accepted batch onto the ledger.

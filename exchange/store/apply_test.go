@@ -127,7 +127,7 @@ func TestHeadersAndRefs(t *testing.T) {
 		}, exchange.CodeNotActive},
 		"governance nobody can read": {b, func(d *draft) {
 			w.addGovernance(d, exchange.KindAgencyKey, []byte("not cbor"))
-		}, exchange.CodeNotActive},
+		}, peers.CodeBodyMalformed},
 		"wraps of a clear body": {b, func(d *draft) {
 			w.addGovernance(d, exchange.KindAgencyKey, []byte("clear"))
 			d.readers[0] = []string{string(b)}
@@ -172,7 +172,7 @@ func TestAgencyKeysComeIntoForceWithTheirEntry(t *testing.T) {
 	twice := w.newDraft(a, 2, sm.Sum(d.preamble.Marshal()))
 	w.addGovernance(twice, exchange.KindAgencyKey, register)
 	for i, answer := range s.Apply(1, 1, [][]byte{first, w.seal(twice, mutation{})}) {
-		if got, want := answer.(exchange.BatchResult), []exchange.Code{"", exchange.CodeNotActive}[i]; verdict(&got) != string(want) {
+		if got, want := answer.(exchange.BatchResult), []exchange.Code{"", peers.CodeKeyExists}[i]; verdict(&got) != string(want) {
 			t.Errorf("batch %d: %q, want %q", i, verdict(&got), want)
 		}
 	}

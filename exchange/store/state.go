@@ -186,6 +186,9 @@ func (st *state) foldDirectory() error {
 		}
 		st.directories = append(st.directories, st.directory)
 	}
+	if err := supported(st.directory); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
 	return nil
 }
 
