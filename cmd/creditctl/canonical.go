@@ -11,7 +11,6 @@ import (
 
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
-	"github.com/xinqiao/creditgw/peers"
 	"github.com/xinqiao/creditgw/schemas"
 	"github.com/xinqiao/creditgw/schemas/tabular"
 )
@@ -65,16 +64,9 @@ func (p *program) ledgerID(cmd *cobra.Command, file string) (sm.Digest, error) {
 		head, err := c.Checkpoint(cmd.Context())
 		return head.Ledger, err
 	}
-	raw, err := os.ReadFile(file)
+	g, err := readGenesis(file)
 	if err != nil {
-		return sm.Digest{}, usageError(&message{text: text{"读不到 genesis 文件", "can't read the genesis file"}, cause: err})
-	}
-	g, err := peers.ParseGenesis(raw)
-	if err == nil {
-		err = g.Verify()
-	}
-	if err != nil {
-		return sm.Digest{}, &message{text: text{"genesis 无效", "the genesis is not valid"}, cause: err}
+		return sm.Digest{}, err
 	}
 	return g.LedgerID(), nil
 }

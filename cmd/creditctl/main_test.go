@@ -30,6 +30,10 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	receipts, err := filepath.Abs(filepath.Join("..", "..", "exchange", "receipt", "testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	gateway := httptest.NewServer(http.HandlerFunc(canned))
 	t.Cleanup(gateway.Close) // the scripts run in parallel, after this function
 	gone := httptest.NewServer(http.NotFoundHandler())
@@ -43,6 +47,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GATEWAY", gateway.URL)
 			env.Setenv("GONE", gone.URL)
 			env.Setenv("GENESIS", genesis)
+			env.Setenv("RECEIPTS", receipts)
 			env.Setenv("TESTDATA", filepath.Dir(genesis))
 			return os.WriteFile(filepath.Join(env.WorkDir, "token"), []byte("secret-token\n"), 0o600)
 		},

@@ -46,3 +46,22 @@ func (g *progress) end() {
 		g.all.Wait()
 	}
 }
+
+// counting shows how far a long count has come, on a terminal only.
+func (p *program) counting(name text) *progress {
+	if !p.terminal {
+		return &progress{}
+	}
+	all := mpb.New(mpb.WithOutput(p.err), mpb.WithWidth(48))
+	bar := all.AddBar(0, mpb.PrependDecorators(decor.Name(p.say(name)), decor.CountersNoUnit("%d / %d")),
+		mpb.AppendDecorators(decor.Percentage(), decor.Name(" "), decor.AverageSpeed(0, "%.0f/s")))
+	return &progress{all: all, bar: bar}
+}
+
+// reach says where the count stands; the end may move while it goes on.
+func (g *progress) reach(n, total uint64) {
+	if g.bar != nil {
+		g.bar.SetTotal(int64(total), false)
+		g.bar.SetCurrent(int64(n))
+	}
+}

@@ -26,6 +26,7 @@ import (
 	"github.com/xinqiao/creditgw/exchange/httpapi"
 	"github.com/xinqiao/creditgw/exchange/journal"
 	"github.com/xinqiao/creditgw/exchange/outbox"
+	"github.com/xinqiao/creditgw/exchange/receipt"
 	"github.com/xinqiao/creditgw/exchange/store"
 	"github.com/xinqiao/creditgw/exchange/vault"
 	"github.com/xinqiao/creditgw/peers"
@@ -69,8 +70,10 @@ type node struct {
 	casebook  *casebook.Casebook
 	tokens    *access.Store
 	shadow    *selftest.Shadow
-	commits   exchange.Commits
-	metrics   *prometheus.Registry
+	// checkpoints are the witnessed ones that this node keeps.
+	checkpoints exchange.Checkpoints
+	commits     exchange.Commits
+	metrics     *prometheus.Registry
 
 	// Made by start, once the casebook has caught up with the journal.
 	drain      *outbox.Drain
@@ -84,7 +87,7 @@ type node struct {
 // openNode opens what the node keeps and begins to take part in Raft. It
 // refuses a directory that could make it vote without memory.
 func openNode(cfg nodeConfig) (n *node, err error) {
-	n = &node{cfg: cfg, started: cfg.Wall(), metrics: prometheus.NewRegistry()}
+	n = &node{cfg: cfg, started: cfg.Wall(), metrics: prometheus.NewRegistry(), checkpoints: unwitnessed{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -216,7 +219,12 @@ func (n *node) join() error {
 		Vault: n.vault, Slots: slots, Casebook: n.casebook, Ledger: n.store, Commits: &n.commits,
 		Spool: n.path("spool"), Catalogue: schemas.Default(),
 	})
+	proofs := &receipts{
+		ledger: ledger, region: cfg.Self.Region, key: cfg.Keys.Batch, casebook: n.casebook,
+		builder: receipt.Builder{Ledger: n.store, Checkpoints: n.checkpoints},
+	}
 	n.api, err = httpapi.New(httpapi.Config{
+		Receipts: proofs, Checkpoints: n.checkpoints,
 		Region: cfg.Self.Region, Service: service, Casebook: n.casebook, Ledger: n.store,
 		Feed: feed.New(n.casebook, cfg.Clock), Tokens: n.tokens, Catalogue: schemas.Default(), Clock: cfg.Clock,
 		Linearize: n.linearize, Status: n.status, Ready: n.ready, Metrics: n.metrics, Rate: cfg.Rate, Logger: cfg.Logger,

@@ -88,6 +88,24 @@ func (c *Client) Records(ctx context.Context, f exchange.RecordFilter, cursor st
 	return get[Page[exchange.RecordView]](ctx, c, call{method: http.MethodGet, path: path("records"), query: q})
 }
 
+// Receipt reads the receipt file of a record, with its content if disclose.
+func (c *Client) Receipt(ctx context.Context, id exchange.EntryID, disclose bool) ([]byte, error) {
+	q := url.Values{}
+	if disclose {
+		q.Set("disclose", "true")
+	}
+	answer, err := c.do(ctx, call{method: http.MethodGet, path: path("records", id.String(), "receipt"), query: q})
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	file, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("%w: receipt cut off: %w", ErrUnreachable, err)
+	}
+	return file, nil
+}
+
 // Record reads one record.
 func (c *Client) Record(ctx context.Context, id exchange.EntryID) (Record, error) {
 	return get[Record](ctx, c, call{method: http.MethodGet, path: path("records", id.String())})

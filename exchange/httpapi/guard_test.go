@@ -103,7 +103,7 @@ func TestAgencySeesItsOwnOnly(t *testing.T) {
 
 func TestNoRoute(t *testing.T) {
 	n := newNode(t)
-	for _, target := range []string{"/", "/v1", "/v1/records/x/receipt", "/v1/nothing", "/console/", "/v1/submissions/"} {
+	for _, target := range []string{"/", "/v1", "/v1/records/x/nothing", "/v1/nothing", "/console/", "/v1/submissions/"} {
 		refused(t, n.get("operator", target), 404, "NO_ROUTE")
 	}
 	w := n.do(request("operator", "DELETE", "/v1/records", ""))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -61,7 +62,7 @@ func newNode(t *testing.T, change ...func(*httpapi.Config)) *node {
 	}
 	n.casebook.followed = 5
 	n.config = httpapi.Config{
-		Region: "120000", Service: n.service, Casebook: n.casebook, Ledger: n.ledger, Feed: n.feed, Tokens: tokens{},
+		Region: "120000", Service: n.service, Casebook: n.casebook, Ledger: n.ledger, Feed: n.feed, Receipts: receipts{}, Checkpoints: checkpoints{}, Tokens: tokens{},
 		Catalogue: schemas.Default(),
 		Clock:     func() time.Time { return received },
 		Linearize: func(context.Context) error { return nil },
@@ -312,6 +313,27 @@ func reminder(seq uint64) exchange.Reminder {
 	fine := int64(20000)
 	return exchange.Reminder{ID: recordID.String() + "-issued", Seq: seq, Op: exchange.OpNew, Record: recordID, Stage: exchange.StageIssued,
 		SubjectUSCC: firmUSCC, SubjectName: "某公司", Authority: "某总队", DecisionNo: "津交罚〔2026〕1号", FineFen: &fine, IssuedAt: received}.In("zh")
+}
+
+// receipts says what it was asked for.
+type receipts struct{ err error }
+
+func (r receipts) Receipt(id exchange.EntryID, disclose bool) ([]byte, error) {
+	return fmt.Appendf(nil, `{"entry":%q,"format":"disclosed %v"}`, id, disclose), r.err
+}
+
+// checkpoints keeps two, of sizes 2 and 5.
+type checkpoints struct{}
+
+func (checkpoints) Around(index uint64) (before, covering peers.Checkpoint, err error) {
+	at := func(size uint64) peers.Checkpoint { return peers.Checkpoint{Ledger: recordID, Size: size} }
+	switch {
+	case index < 2:
+		return before, at(2), nil
+	case index < 5:
+		return at(2), at(5), nil
+	}
+	return at(5), covering, exchange.ErrNotFound
 }
 
 // feed has items 1 to last; its cursor is the last seq seen.

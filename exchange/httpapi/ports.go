@@ -52,6 +52,19 @@ type Ledger interface {
 	Consistency(from, to uint64) ([]sm.Digest, error)
 }
 
+// Checkpoints is the part of exchange.Checkpoints that auditors read.
+type Checkpoints interface {
+	Around(index uint64) (before, covering peers.Checkpoint, err error)
+}
+
+// Receipts makes receipt files: docs/formats/receipt.md.
+type Receipts interface {
+	// Receipt is the file of an entry that this region authored or was sent:
+	// witnessed if it is, else provisional, or the region's own ticket. With
+	// disclose its content is in it, or the error is exchange.ErrErased.
+	Receipt(id exchange.EntryID, disclose bool) ([]byte, error)
+}
+
 // Feed is what the app's server reads: *feed.Feed. A cursor is opaque; one
 // that has expired is exchange.KindGone.
 type Feed interface {

@@ -46,6 +46,7 @@ func (a *API) routes() []route {
 		{method: "GET", path: "/v1/submissions/{id}/rejects.xlsx", roles: correctors, handle: a.rejects},
 		{method: "GET", path: "/v1/records", roles: readers, handle: a.records},
 		{method: "GET", path: "/v1/records/{id}", roles: readers, handle: a.record},
+		{method: "GET", path: "/v1/records/{id}/receipt", handle: a.receipt},
 		{method: "GET", path: "/v1/quarantine", roles: overseers, handle: a.quarantine},
 
 		{method: "PUT", path: "/v1/registers/{register}", roles: operators, body: maxRegisterBody, handle: a.importRegister},
@@ -64,6 +65,8 @@ func (a *API) routes() []route {
 		{method: "GET", path: "/v1/ledger/checkpoint", handle: a.checkpoint},
 		{method: "GET", path: "/v1/ledger/proof/inclusion", handle: a.inclusion},
 		{method: "GET", path: "/v1/ledger/proof/consistency", handle: a.consistency},
+		{method: "GET", path: "/v1/ledger/checkpoints", roles: overseers, handle: a.checkpoints},
+		{method: "GET", path: "/v1/ledger/batches", roles: overseers, handle: a.batches},
 		{method: "GET", path: "/v1/ledger/entries", roles: overseers, handle: a.entries},
 		{method: "GET", path: "/v1/status", roles: overseers, handle: a.status},
 

@@ -20,14 +20,17 @@ import (
 
 // Config joins the API to its node. Everything is required but Rate and Burst.
 type Config struct {
-	Region    peers.Region
-	Service   Service
-	Casebook  Casebook
-	Ledger    Ledger
-	Feed      Feed
-	Tokens    Tokens
-	Catalogue *schemas.Catalogue
-	Clock     exchange.Clock // domain clock: the default of an ack's at
+	Region   peers.Region
+	Service  Service
+	Casebook Casebook
+	Ledger   Ledger
+	Receipts Receipts
+	// Checkpoints are the witnessed ones that this node keeps.
+	Checkpoints Checkpoints
+	Feed        Feed
+	Tokens      Tokens
+	Catalogue   *schemas.Catalogue
+	Clock       exchange.Clock // domain clock: the default of an ack's at
 	// Linearize returns when this node has applied all that was committed
 	// anywhere before the call.
 	Linearize func(ctx context.Context) error

@@ -238,3 +238,25 @@ func listed[T any](items []T) []T {
 	}
 	return items
 }
+
+// LedgerBatch is one accepted batch for an auditor: exact bytes in base64.
+// Sealed bodies are not part of it.
+type LedgerBatch struct {
+	First     uint64      `json:"first"` // leaf index of the first header
+	Preamble  []byte      `json:"preamble"`
+	Signature []byte      `json:"signature"`
+	Headers   [][]byte    `json:"headers"`
+	Clear     []ClearBody `json:"clear,omitempty"`
+}
+
+// ClearBody is the body of a governance entry.
+type ClearBody struct {
+	Item int    `json:"item"`
+	Body []byte `json:"body"`
+}
+
+// KeptCheckpoint is a witnessed checkpoint: docs/formats/checkpoint.md.
+type KeptCheckpoint struct {
+	Size uint64 `json:"size"`
+	Text string `json:"text"`
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/exchange/receipt"
+	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/schemas"
+)
+
+func (p *program) verifyCommand() *cobra.Command {
+	var genesis string
+	cmd := &cobra.Command{
+		Use:   "verify FILE",
+		Short: p.say(text{"离线核验凭证，不需要服务器和网络", "verify a receipt offline, without a server or a network"}),
+		Long: p.say(text{
+			"逐项核验并说明证明了什么、没有证明什么。\n创始文件应来自可信的途径：凭证只在它之下成立。\n全部成立且不是暂时凭证时退出码为 0，否则为 1。",
+			"Checks one thing after the other, and says what is proven and what is not.\nGet the genesis from where you trust: a receipt holds under it only.\nExit status 0 when everything holds and the receipt is not provisional, else 1."}),
+		Example: "  creditctl verify receipt.json --genesis genesis.json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			g, err := readGenesis(genesis)
+			if err != nil {
+				return err
+			}
+			raw, err := readBounded(args[0], receipt.MaxSize+1)
+			if err != nil {
+				return usageError(&message{text: text{"读不到凭证文件", "can't read the receipt"}, cause: err})
+			}
+			return p.showVerdict(receipt.Verify(raw, g))
+		},
+	}
+	cmd.Flags().StringVar(&genesis, "genesis", "", p.say(text{"创始文件", "the genesis file"}))
+	_ = cmd.MarkFlagRequired("genesis") // it fails for an unknown flag only
+	return cmd
+}
+
+// verdict is a receipt's verdict for programs.
+type verdict struct {
+	Valid     bool             `json:"valid"` // every check holds, and nothing is missing
+	State     receipt.State    `json:"state"`
+	Checks    []checkLine      `json:"checks"`
+	Proven    []string         `json:"proven"`
+	NotProven []string         `json:"not_proven"`
+	Entry     *entryLine       `json:"entry,omitempty"`
+	Record    *schemas.Penalty `json:"record,omitempty"`
+}
+
+type checkLine struct {
+	Check string `json:"check"`
+	OK    bool   `json:"ok"`
+	Text  string `json:"text"`
+	Cause string `json:"cause,omitempty"`
+}
+
+// entryLine is what a receipt that holds says of its entry.
+type entryLine struct {
+	ID         exchange.EntryID `json:"id"`
+	Kind       string           `json:"kind"`
+	Origin     peers.Region     `json:"origin"`
+	Recipients []peers.Region   `json:"recipients"`
+	Claimed    time.Time        `json:"claimed_at"`
+	Ledger     sm.Digest        `json:"ledger"`
+	Index      *uint64          `json:"index,omitempty"`
+	Witnesses  []peers.Region   `json:"witnesses,omitempty"`
+	After      *time.Time       `json:"witnessed_after,omitempty"`
+	By         *time.Time       `json:"witnessed_by,omitempty"`
+}
+
+func (p *program) showVerdict(v receipt.Verdict, err error) error {
+	var failure *receipt.Failure
+	if err != nil && !errors.As(err, &failure) {
+		return err
+	}
+	out := verdict{Valid: failure == nil && v.Final(), State: v.State, Checks: p.checkLines(v.Checks, failure), Proven: []string{}, NotProven: []string{}}
+	if failure == nil {
+		out.Entry, out.Record = entryOf(&v), v.Penalty
+		out.Proven, out.NotProven = p.sentences(v.Proven()), p.sentences(v.NotProven())
+	}
+	if err := p.tellVerdict(&out); err != nil {
+		return err
+	}
+	if !out.Valid {
+		return notValid
+	}
+	return nil
+}
+
+func (p *program) checkLines(checks []receipt.Check, failure *receipt.Failure) []checkLine {
+	out := []checkLine{}
+	for _, c := range checks {
+		out = append(out, checkLine{Check: c.Code, OK: true, Text: c.Text.In(p.code())})
+	}
+	if failure != nil {
+		line := checkLine{Check: failure.Code, Text: failure.Text.In(p.code())}
+		if failure.Cause != nil {
+			line.Cause = failure.Cause.Error()
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func (p *program) sentences(texts []schemas.Text) []string {
+	out := make([]string, len(texts))
+	for i := range texts {
+		out[i] = texts[i].In(p.code())
+	}
+	return out
+}
+
+func entryOf(v *receipt.Verdict) *entryLine {
+	at := func(seconds int64) *time.Time {
+		if seconds == 0 {
+			return nil
+		}
+		t := time.Unix(seconds, 0).In(exchange.Shanghai)
+		return &t
+	}
+	h := &v.Header
+	e := &entryLine{
+		ID: h.ID, Kind: h.Kind, Origin: h.Origin, Recipients: h.Recipients, Claimed: *at(h.IssuedAt), Ledger: v.Ledger,
+		Witnesses: v.Witnesses, After: at(v.After), By: at(v.By),
+	}
+	if v.State == receipt.Witnessed {
+		e.Index = &v.Index
+	}
+	return e
+}
+
+func (p *program) tellVerdict(v *verdict) error {
+	if p.json {
+		return p.printJSON(v)
+	}
+	for _, c := range v.Checks {
+		mark := text{"成立", "holds "}
+		if !c.OK {
+			mark = text{"不成立", "FAILS "}
+		}
+		p.print(text{"%s  %-11s %s", "%s  %-11s %s"}, p.say(mark), c.Check, c.Text)
+		if c.Cause != "" {
+			p.print(text{"        %s", "        %s"}, c.Cause)
+		}
+	}
+	if len(v.Proven) > 0 {
+		p.print(text{"\n证明了：", "\nproven:"})
+		p.list(v.Proven)
+		p.print(text{"没有证明：", "not proven:"})
+		p.list(v.NotProven)
+	}
+	switch {
+	case v.Valid:
+		p.print(text{"\n凭证有效", "\nthe receipt is valid"})
+	case len(v.Proven) > 0:
+		p.print(text{"\n凭证是暂时的", "\nthe receipt is provisional"})
+	default:
+		p.print(text{"\n凭证无效", "\nthe receipt is NOT valid"})
+	}
+	return nil
+}
+
+func (p *program) list(sentences []string) {
+	for _, s := range sentences {
+		p.print(text{"  - %s", "  - %s"}, s)
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/exchange/casebook"
+	"github.com/xinqiao/creditgw/exchange/receipt"
+	"github.com/xinqiao/creditgw/peers"
+)
+
+// receipts makes the node's receipts out of what its parts hold.
+type receipts struct {
+	ledger   sm.Digest
+	region   peers.Region
+	key      *sm.BatchKey // signs tickets
+	casebook *casebook.Casebook
+	builder  receipt.Builder
+}
+
+// Receipt is httpapi.Receipts'.
+func (r *receipts) Receipt(id exchange.EntryID, disclose bool) ([]byte, error) {
+	evidence, err := r.casebook.Evidence(id)
+	if err != nil {
+		return nil, err
+	}
+	file, err := r.of(&evidence)
+	if err != nil {
+		return nil, err
+	}
+	if disclose {
+		if err := r.disclose(&file, id, evidence.Header); err != nil {
+			return nil, err
+		}
+	}
+	return file.Marshal()
+}
+
+func (r *receipts) of(e *casebook.Evidence) (receipt.Receipt, error) {
+	if e.Index == nil {
+		return r.builder.Ticket(r.region, r.key, r.ledger, e.Header)
+	}
+	file, err := r.builder.Entry(*e.Index)
+	if errors.Is(err, exchange.ErrNotFound) { // not witnessed yet
+		return r.builder.Provisional(*e.Index)
+	}
+	return file, err
+}
+
+func (r *receipts) disclose(file *receipt.Receipt, id exchange.EntryID, header []byte) error {
+	opened, err := r.casebook.Opened(id)
+	if err != nil {
+		return err
+	}
+	h, err := exchange.ParseHeader(header)
+	if err != nil {
+		return err
+	}
+	return r.builder.Disclose(file, h.Origin, opened)
+}
+
+// unwitnessed keeps no checkpoint: nothing is witnessed on this node.
+type unwitnessed struct{}
+
+func (unwitnessed) Latest() (peers.Checkpoint, bool) { return peers.Checkpoint{}, false }
+func (unwitnessed) Around(uint64) (before, covering peers.Checkpoint, err error) {
+	return before, covering, exchange.ErrNotFound
+}
+func (unwitnessed) Handovers() ([]peers.Checkpoint, error) { return nil, nil }
+func (unwitnessed) Wait(ctx context.Context, _ uint64) error {
+	<-ctx.Done()
+	return ctx.Err()
+}

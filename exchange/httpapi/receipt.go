@@ -1,0 +1,54 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/xinqiao/creditgw/exchange"
+)
+
+// receipt gives the receipt of a record as a file. Anyone may have it who knows
+// the id: without its content it says no more than the ledger's public headers.
+// The content is for those who may read the record.
+func (a *API) receipt(w http.ResponseWriter, r *http.Request, p exchange.Principal) error {
+	q := parameters(r, "disclose")
+	disclose := q.flag("disclose")
+	if q.err != nil {
+		return q.err
+	}
+	id, err := pathEntry(r)
+	if err != nil {
+		return err
+	}
+	if disclose {
+		if err := a.mayDisclose(p, id); err != nil {
+			return err
+		}
+	}
+	file, err := a.Receipts.Receipt(id, disclose)
+	if errors.Is(err, exchange.ErrErased) {
+		return exchange.Fail(exchange.KindGone, "ERASED", "内容已清除，只能取得不含内容的凭证", "the content was erased; a receipt without it can still be had")
+	}
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", MediaJSON)
+	h.Set("Content-Length", strconv.Itoa(len(file)))
+	h.Set("Content-Disposition", `attachment; filename="receipt-`+id.String()[:16]+`.json"`)
+	_, err = w.Write(file)
+	return err
+}
+
+// mayDisclose holds the content of a record to those who may read it.
+func (a *API) mayDisclose(p exchange.Principal, id exchange.EntryID) error {
+	if !p.Is(readers...) || p.Is(exchange.RoleAuditor) {
+		return exchange.Fail(exchange.KindForbidden, "ROLE", "此令牌的角色不能取得内容", "this token's role may not have the content")
+	}
+	v, err := a.Casebook.Record(id)
+	if err == nil && !owns(p, v.Submitter) {
+		err = exchange.ErrNotFound
+	}
+	return err
+}

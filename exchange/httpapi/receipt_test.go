@@ -1,0 +1,34 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/exchange/httpapi"
+)
+
+// The receipt is public, what it may disclose is not.
+func TestWhoMayHaveWhatOfAReceipt(t *testing.T) {
+	n := newNode(t)
+	target := "/v1/records/" + recordID.String() + "/receipt"
+	for role, want := range map[exchange.Role][2]int{
+		"agency-entry": {http.StatusOK, http.StatusOK}, "operator": {http.StatusOK, http.StatusOK},
+		"auditor": {http.StatusOK, http.StatusForbidden}, "app": {http.StatusOK, http.StatusForbidden},
+		"": {http.StatusUnauthorized, http.StatusUnauthorized},
+	} {
+		if got := n.get(role, target).Code; got != want[0] {
+			t.Errorf("%q: receipt %d, want %d", role, got, want[0])
+		}
+		if got := n.get(role, target+"?disclose=true").Code; got != want[1] {
+			t.Errorf("%q: content %d, want %d", role, got, want[1])
+		}
+	}
+}
+
+func TestReceiptOfErasedContentIsGone(t *testing.T) {
+	n := newNode(t, func(c *httpapi.Config) { c.Receipts = receipts{exchange.ErrErased} })
+	if got := n.get("operator", "/v1/records/"+recordID.String()+"/receipt?disclose=true").Code; got != http.StatusGone {
+		t.Errorf("status %d", got)
+	}
+}
