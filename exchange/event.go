@@ -30,6 +30,10 @@ type Event struct {
 	Cut      *BatchCut         `cbor:"10,keyasint,omitempty"`
 	Refused  *BatchRefused     `cbor:"11,keyasint,omitempty"`
 	Followed *LedgerFollowed   `cbor:"12,keyasint,omitempty"`
+
+	Ordered     *LocalOrder    `cbor:"13,keyasint,omitempty"`
+	Erasing     *RecordsErased `cbor:"14,keyasint,omitempty"`
+	LocalErased *LocalErased   `cbor:"15,keyasint,omitempty"`
 }
 
 // SubmissionOpened begins a submission. A submission without a matching
@@ -68,7 +72,7 @@ type Row struct {
 	N          int       `cbor:"1,keyasint"` // data row, from 1
 	Outcome    Outcome   `cbor:"2,keyasint"`
 	Rule       string    `cbor:"3,keyasint,omitempty"` // first refusing rule, DUPLICATE included
-	KeyDigest  sm.Digest `cbor:"4,keyasint,omitzero"`  // HMAC of kind ‖ natural key under the id secret
+	KeyDigest  sm.Digest `cbor:"4,keyasint,omitzero"`  // HMAC of kind ‖ natural key under the id secret; zero when the row has none
 	Content    sm.Digest `cbor:"5,keyasint,omitzero"`  // HMAC of the comparison content; of the raw row in quarantine
 	Entry      *Authored `cbor:"6,keyasint,omitempty"` // accepted rows
 	Earlier    EntryID   `cbor:"7,keyasint,omitzero"`  // DUPLICATE, CONFLICT: the standing record
@@ -85,13 +89,14 @@ type RowPrivate struct {
 	Comparison []byte            `cbor:"2,keyasint,omitempty"` // accepted: content for CONFLICT
 	Raw        []byte            `cbor:"3,keyasint,omitempty"` // quarantined: the row as it came
 	Key        []byte            `cbor:"4,keyasint,omitempty"` // accepted: DEK of the body, 16 bytes
+	Body       []byte            `cbor:"5,keyasint,omitempty"` // accepted: the sealed body, so that its ciphertext goes with the slot
 }
 
 // Authored is an entry of this region as it was sealed when accepted. It can
 // be drained any number of times with the same bytes.
 type Authored struct {
 	Header []byte       `cbor:"1,keyasint"`           // exact header bytes
-	Body   []byte       `cbor:"2,keyasint"`           // ciphertext, or clear body in governance
+	Body   []byte       `cbor:"2,keyasint,omitempty"` // ciphertext, or clear body in governance; of a row: in RowPrivate
 	Local  bool         `cbor:"3,keyasint,omitempty"` // home record: never drained
 	Home   peers.Region `cbor:"4,keyasint,omitempty"` // region the firm is reminded in, "" if none
 }
@@ -157,6 +162,9 @@ type EntryAuthored struct {
 	Slot  uint64    `cbor:"2,keyasint,omitempty"`
 	Key   []byte    `cbor:"3,keyasint,omitempty"` // DEK sealed under the slot's key; empty in governance
 	Acked []AckedAs `cbor:"4,keyasint,omitempty"` // acknowledgements this statement carries
+
+	Order  *Order  `cbor:"5,keyasint,omitempty"` // the entry is this order
+	Report *Report `cbor:"6,keyasint,omitempty"` // the statement is this report
 }
 
 // AckedAs is one (record, state) that a statement told the origin.
@@ -171,7 +179,7 @@ type AckedAs struct {
 type BatchCut struct {
 	Preamble  []byte    `cbor:"1,keyasint"`
 	Signature []byte    `cbor:"2,keyasint"`
-	Wraps     []byte    `cbor:"3,keyasint,omitempty"`
+	Wraps     []byte    `cbor:"3,keyasint,omitempty"` // under the slots of all its items, see SealWraps
 	Items     []EntryID `cbor:"4,keyasint"`
 }
 

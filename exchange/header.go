@@ -47,8 +47,8 @@ type EntryID = sm.Digest
 // Ref points at an earlier entry by place and by name, so that Apply looks it
 // up by position and needs no index of random ids.
 type Ref struct {
-	Index uint64
-	ID    EntryID
+	Index uint64  `cbor:"1,keyasint"`
+	ID    EntryID `cbor:"2,keyasint"`
 }
 
 // Header is the public part of an entry: docs/formats/header.md. The ledger's

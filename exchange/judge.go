@@ -41,7 +41,7 @@ func (in *intake) judge(ctx context.Context, rows []schemas.Row) error {
 		v.wanted = len(wants)
 		natural = append(natural, key)
 		wants = append(wants, wanted{
-			key:        in.Sealer.Secret.Digest("key", []byte(in.sub.Kind), key),
+			key:        in.keyDigest(v),
 			content:    in.Sealer.Secret.Digest("content", v.check.Content),
 			comparison: v.check.Content,
 		})
@@ -57,6 +57,11 @@ func (in *intake) judge(ctx context.Context, rows []schemas.Row) error {
 		in.keys.land(claim, at)
 	}
 	return err
+}
+
+// keyDigest names the decision that a row speaks of.
+func (in *intake) keyDigest(v *verdict) sm.Digest {
+	return in.Sealer.Secret.Digest("key", []byte(in.sub.Kind), v.check.Key.Bytes())
 }
 
 // claim asks for the rows' keys; a dry run takes none and remembers its own.
@@ -109,6 +114,9 @@ func (in *intake) settle(ctx context.Context, verdicts []verdict, wants []wanted
 		var err error
 		switch {
 		case v.wanted < 0:
+			if v.check.Releasable {
+				v.outcome.KeyDigest = in.keyDigest(v)
+			}
 			err = in.quarantine(v)
 		case founds[v.wanted].ID.IsZero():
 			err = in.accept(v, wants[v.wanted], in.Sealer.Secret.EntryID(in.sub.Kind, natural[v.wanted], founds[v.wanted].withdrawn))
@@ -162,17 +170,25 @@ func (in *intake) accept(v *verdict, w wanted, id EntryID) error {
 	if v.check.Route.Remind {
 		entry.Home = peers.Region(v.check.Route.Home)
 	}
+	v.private.Comparison, v.private.Key, v.private.Body = w.comparison, key[:], entry.Body
+	entry.Body = nil
 	v.id, v.sealed = id, &entry
 	v.outcome.Outcome, v.outcome.Entry = RowAccepted, &entry
 	v.outcome.KeyDigest, v.outcome.Content = w.key, w.content
-	v.private.Comparison, v.private.Key = w.comparison, key[:]
 	return nil
 }
 
 // repeat judges a row whose key a live record holds: the same content is a
-// duplicate, other content a conflict that names what differs.
+// duplicate, other content a conflict that names what differs. Of a record that
+// was erased nothing is left to compare, and nothing of the row is kept that
+// would bring its content back.
 func (in *intake) repeat(v *verdict, w wanted, f found) error {
-	v.outcome.Earlier = f.ID
+	v.outcome.Earlier, v.outcome.KeyDigest = f.ID, w.key
+	if f.Erased {
+		v.outcome.Outcome, v.outcome.Rule = RowDuplicate, string(schemas.Duplicate)
+		v.check.Findings = []schemas.Finding{schemas.NewDuplicate(v.row, f.ID.String()), schemas.NewFinding(schemas.Erased, v.row)}
+		return nil
+	}
 	if f.Content == w.content {
 		v.outcome.Outcome, v.outcome.Rule = RowDuplicate, string(schemas.Duplicate)
 		v.check.Findings = append(v.check.Findings, schemas.NewDuplicate(v.row, f.ID.String()))

@@ -145,8 +145,14 @@ type Vault interface {
 	Seal(slot uint64, purpose Purpose, counter uint64, plaintext []byte) ([]byte, error)
 	// Open decrypts what Seal made, or says ErrErased.
 	Open(slot uint64, purpose Purpose, counter uint64, sealed []byte) ([]byte, error)
-	// Erase returns when the slot's key is overwritten on disk.
-	Erase(slot uint64) error
+	// SealJointly encrypts under the keys of all these slots together: what it
+	// made opens only while none of them is erased. context is of this plaintext
+	// and of no other.
+	SealJointly(slots []uint64, context sm.Digest, plaintext []byte) ([]byte, error)
+	// OpenJointly decrypts what SealJointly made, or says ErrErased.
+	OpenJointly(slots []uint64, context sm.Digest, sealed []byte) ([]byte, error)
+	// Erase returns when the slots' keys are overwritten on disk.
+	Erase(slots ...uint64) error
 }
 
 // Standing is the live record of a natural key.
@@ -156,6 +162,7 @@ type Standing struct {
 	At        Position  // where its row is
 	Row       int       // index in RowsTaken.Rows
 	Withdrawn uint32    // earlier withdrawn records of this key
+	Erased    bool      // the record was taken down; its content is not to be read
 }
 
 // Pending is an entry that waits in the outbox.
@@ -165,6 +172,7 @@ type Pending struct {
 	Header []byte
 	Body   []byte
 	Key    sm.ContentKey // zero in governance
+	Slot   uint64        // vault slot of its private copies; 0 in governance
 }
 
 // Page is one page of a list; Next is "" at the end.

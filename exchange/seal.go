@@ -68,14 +68,16 @@ type Sealer struct {
 // Seal authors a sealed entry. Its body key is the caller's to keep: under a
 // vault slot in the journal, and nowhere else.
 func (s *Sealer) Seal(class Class, kind string, id EntryID, to []peers.Region, at time.Time, record, author []byte) (Authored, sm.ContentKey, error) {
+	return s.seal(Header{Class: class, Kind: kind, ID: id, Recipients: to}, at, record, author)
+}
+
+// seal completes a header that names class, kind, id, recipients and ref.
+func (s *Sealer) seal(h Header, at time.Time, record, author []byte) (Authored, sm.ContentKey, error) {
 	sealed, err := envelope.Seal(s.Rand, s.Ledger, record, author)
 	if err != nil {
 		return Authored{}, sm.ContentKey{}, err
 	}
-	h := Header{
-		Class: class, Kind: kind, ID: id, Origin: s.Region, Recipients: to, IssuedAt: at.Unix(),
-		Commitment: &sealed.Commitment, BodyDigest: sealed.Digest,
-	}
+	h.Origin, h.IssuedAt, h.Commitment, h.BodyDigest = s.Region, at.Unix(), &sealed.Commitment, sealed.Digest
 	raw, err := h.Marshal()
 	if err != nil {
 		return Authored{}, sm.ContentKey{}, err
@@ -107,4 +109,33 @@ func OpenRow(v Vault, row *Row) (RowPrivate, error) {
 		return p, err
 	}
 	return p, cbor.Unmarshal(raw, &p)
+}
+
+// SealWraps seals the wraps of a cut for the journal, under the slots of all
+// its entries together: whoever erases one of them erases this copy of every
+// key in the batch. Nobody misses it, for only a batch that is not on the ledger
+// yet is ever sent again, and what is not on the ledger is not erased.
+func SealWraps(v Vault, preamble, wraps []byte, entries []Pending) ([]byte, error) {
+	if len(wraps) == 0 {
+		return nil, nil
+	}
+	return v.SealJointly(slotsOf(entries), sm.Sum(preamble), wraps)
+}
+
+// OpenWraps opens what SealWraps sealed.
+func OpenWraps(v Vault, preamble, sealed []byte, entries []Pending) ([]byte, error) {
+	if len(sealed) == 0 {
+		return nil, nil
+	}
+	return v.OpenJointly(slotsOf(entries), sm.Sum(preamble), sealed)
+}
+
+func slotsOf(entries []Pending) []uint64 {
+	var slots []uint64
+	for i := range entries {
+		if entries[i].Slot > 0 {
+			slots = append(slots, entries[i].Slot)
+		}
+	}
+	return slots
 }

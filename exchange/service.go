@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"sync"
 
 	"github.com/xinqiao/creditgw/peers"
 	"github.com/xinqiao/creditgw/schemas"
@@ -27,7 +28,8 @@ type Config struct {
 // it promises is durable; all are safe for concurrent use.
 type Service struct {
 	Config
-	keys reservations
+	keys   reservations
+	orders sync.Mutex // see Erase
 }
 
 // NewService makes the write door.

@@ -80,22 +80,11 @@ func (s *Statements) statement(origin peers.Region, n uint32, acks []RecordAck) 
 	if err != nil {
 		return nil, err
 	}
-	author, err := (&Author{Kind: AuthorRegion, Agency: string(s.Sealer.Region)}).Marshal()
-	if err != nil {
-		return nil, err
-	}
 	id := s.Sealer.Secret.EntryID(KindAcknowledgement, ackKey(origin), n)
-	entry, key, err := s.Sealer.Seal(ClassStatement, KindAcknowledgement, id, []peers.Region{origin}, s.Clock(), body, author)
+	w := writer{Sealer: s.Sealer, Vault: s.Vault, Slots: s.Slots}
+	e, err := w.write(Header{Class: ClassStatement, Kind: KindAcknowledgement, ID: id, Recipients: []peers.Region{origin}}, s.Clock(), body)
 	if err != nil {
-		return nil, fmt.Errorf("seal acknowledgement for %s: %w", origin, err)
-	}
-	slot, err := s.Slots.Take(1)
-	if err != nil {
-		return nil, err
-	}
-	e := &EntryAuthored{Entry: entry, Slot: slot}
-	if e.Key, err = s.Vault.Seal(slot, PurposeKey, 0, key[:]); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("acknowledgement for %s: %w", origin, err)
 	}
 	for _, a := range acks {
 		e.Acked = append(e.Acked, AckedAs{Record: a.Record, State: a.State, Code: a.Code})

@@ -61,6 +61,7 @@ type RecordView struct {
 	Deliveries []Delivery       `json:"deliveries"`
 	Author     *AuthorView      `json:"author,omitempty"`
 	Body       *schemas.Penalty `json:"body,omitempty"`       // only if held and the role may
+	Erasure    *ErasureView     `json:"erasure,omitempty"`    // once it is taken down; body and author are gone then
 	Dishonesty *schemas.Class   `json:"dishonesty,omitempty"` // 失信程度, with the body
 	Submitter  string           `json:"-"`
 }
@@ -151,6 +152,15 @@ type Casebook interface {
 	// PendingAcks returns up to limit acks not yet authored, oldest first,
 	// and per origin the number of statements authored so far.
 	PendingAcks(limit int) ([]PendingAck, map[peers.Region]uint32, error)
+	// PendingErasures returns up to limit records that are wanted of those that
+	// are taken down and not yet stated to be erased here, by place; home
+	// records come last.
+	PendingErasures(limit int, wanted func(*PendingErasure) bool) ([]PendingErasure, error)
+	// Reports is the number of statements of this kind authored so far.
+	Reports(kind string) (uint32, error)
+	// Orders is the number of this region's orders to erase a record so far, and
+	// whether one of them says now.
+	Orders(id EntryID) (n uint32, now bool, err error)
 
 	// Source is what is known of one source of records of one kind; Sources
 	// lists all.

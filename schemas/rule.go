@@ -51,6 +51,7 @@ const (
 	IDCardCheck    Code = "ID_CARD_CHECK"
 	BizRegCheck    Code = "BIZ_REG_CHECK"
 	PlateForm      Code = "PLATE_FORM"
+	Erased         Code = "ERASED"
 )
 
 // The findings about a whole file.

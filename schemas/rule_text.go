@@ -113,6 +113,9 @@ var rules = map[Code]rule{
 	PlateForm: {family: ContentRule, warns: true,
 		message: Text{"车牌号码格式不符", "the plate has an unusual form"},
 		hint:    Text{"多个号牌请用“/”分隔，号牌与颜色一一对应", "separate plates with /, one colour for each"}},
+	Erased: {warns: true,
+		message: Text{"先前的记录已停止共享并清除，不再重新共享", "the earlier record was taken down and erased; it is not shared again"},
+		hint:    Text{"如系新的处罚决定，请核对文号", "if this is another decision, check its number"}},
 
 	OldForm: {family: FieldSetting, warns: true,
 		message: Text{"旧版表样：缺少现行必填列", "the form of an earlier year: mandatory columns are missing"},

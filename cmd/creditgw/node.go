@@ -204,7 +204,7 @@ func (n *node) join() error {
 	n.drain = outbox.New(outbox.Config{
 		Cutter:  outbox.Cutter{Ledger: ledger, Region: cfg.Self.Region, Key: cfg.Keys.Batch, Rand: cfg.Rand},
 		Clock:   cfg.Clock,
-		Journal: n.journal, Casebook: n.casebook, Ledger: n.store, Proposer: proposer{n.consensus},
+		Journal: n.journal, Vault: n.vault, Casebook: n.casebook, Ledger: n.store, Proposer: proposer{n.consensus},
 		CaughtUp: n.linearize, Logger: cfg.Logger,
 	})
 	n.follower = &exchange.Follower{

@@ -36,6 +36,10 @@ type buckets struct {
 	rows        *bolt.Bucket // submission id ‖ position → rowRun
 	idempotency *bolt.Bucket // principal ‖ 0 ‖ key → submission id
 	quarantine  *bolt.Bucket // quarantine id → quarantined
+	copies      *bolt.Bucket // key digest ‖ slot → quarantine id, of rows that are no records
+	erasures    *bolt.Bucket // place → erasure
+	unerased    *bolt.Bucket // place → nothing: not stated to be erased here
+	reports     *bolt.Bucket // place ‖ region → report
 	firms       *bolt.Bucket // uscc → schemas.Firm
 	authorities *bolt.Bucket // region ‖ uscc → schemas.Authority
 	sources     *bolt.Bucket // uscc ‖ kind → source
@@ -48,8 +52,8 @@ func (b *buckets) all() map[string]**bolt.Bucket {
 		"standings": &b.standings, "outbox": &b.outbox, "cuts": &b.cuts, "deliveries": &b.deliveries,
 		"acks": &b.acks, "reminders": &b.reminders, "subjects": &b.subjects, "bindings": &b.bindings,
 		"feed": &b.feed, "submissions": &b.submissions, "rows": &b.rows, "idempotency": &b.idempotency,
-		"quarantine": &b.quarantine, "firms": &b.firms, "authorities": &b.authorities,
-		"sources": &b.sources,
+		"quarantine": &b.quarantine, "copies": &b.copies, "erasures": &b.erasures, "unerased": &b.unerased,
+		"reports": &b.reports, "firms": &b.firms, "authorities": &b.authorities, "sources": &b.sources,
 	}
 }
 
@@ -110,6 +114,7 @@ type entry struct {
 	Key        []byte            `cbor:"11,keyasint,omitempty"` // DEK, PurposeRecord
 	To         []peers.Region    `cbor:"12,keyasint,omitempty"` // own: recipients
 	Natural    []byte            `cbor:"13,keyasint,omitempty"` // own row: key digest
+	Stopped    bool              `cbor:"14,keyasint,omitempty"` // taken down
 }
 
 func (e *entry) own() bool { return e.Position > 0 }

@@ -37,6 +37,7 @@ type Casebook struct {
 	cfg    Config
 	db     *bolt.DB
 	recent *recentEvents
+	ahead  kept // set before the first event is folded
 
 	mu      sync.Mutex
 	done    meta          // of the last committed transaction

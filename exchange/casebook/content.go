@@ -17,31 +17,35 @@ type content struct {
 	envelope.Opened
 }
 
-// rowKey is the part of RowPrivate that opening a body needs.
-type rowKey struct {
-	Key []byte `cbor:"4,keyasint,omitempty"`
+// sealedRow is the part of RowPrivate that opening a body needs.
+type sealedRow struct {
+	Key  []byte `cbor:"4,keyasint,omitempty"`
+	Body []byte `cbor:"5,keyasint,omitempty"`
 }
 
-// authoredOf reads an own entry as it was sealed, with its DEK; the key is
-// zero in governance.
-func (c *Casebook) authoredOf(e *entry) (*exchange.Authored, sm.ContentKey, error) {
+// pendingOf reads an own entry as it was sealed, with its DEK. When its slot is
+// erased the error is exchange.ErrErased and only the header stands. Body and
+// slot of a clear entry need no key.
+func (c *Casebook) pendingOf(e *entry) (exchange.Pending, error) {
 	ev, err := c.event(e.Position)
 	if err != nil {
-		return nil, sm.ContentKey{}, err
+		return exchange.Pending{}, err
 	}
-	if ev.Authored != nil {
-		key, err := c.authoredKey(ev.Authored)
-		return &ev.Authored.Entry, key, err
+	if a := ev.Authored; a != nil {
+		p := exchange.Pending{Header: a.Entry.Header, Body: a.Entry.Body, Slot: a.Slot}
+		if len(a.Key) > 0 {
+			p.Key, err = contentKey(c.cfg.Vault.Open(a.Slot, exchange.PurposeKey, 0, a.Key))
+		}
+		return p, err
 	}
 	row, err := rowOf(ev, e.Row)
 	if err != nil {
-		return nil, sm.ContentKey{}, err
+		return exchange.Pending{}, err
 	}
 	if row.Entry == nil {
-		return nil, sm.ContentKey{}, errDamaged
+		return exchange.Pending{}, errDamaged
 	}
-	key, err := c.rowKey(row)
-	return row.Entry, key, err
+	return c.pendingRow(row)
 }
 
 func rowOf(ev *exchange.Event, i int) (*exchange.Row, error) {
@@ -51,23 +55,19 @@ func rowOf(ev *exchange.Event, i int) (*exchange.Row, error) {
 	return &ev.Rows.Rows[i], nil
 }
 
-func (c *Casebook) authoredKey(a *exchange.EntryAuthored) (sm.ContentKey, error) {
-	if len(a.Key) == 0 {
-		return sm.ContentKey{}, nil
-	}
-	return contentKey(c.cfg.Vault.Open(a.Slot, exchange.PurposeKey, 0, a.Key))
-}
-
-func (c *Casebook) rowKey(row *exchange.Row) (sm.ContentKey, error) {
+func (c *Casebook) pendingRow(row *exchange.Row) (exchange.Pending, error) {
+	p := exchange.Pending{Header: row.Entry.Header, Slot: row.Slot}
 	raw, err := c.cfg.Vault.Open(row.Slot, exchange.PurposeRow, 0, row.Private)
 	if err != nil {
-		return sm.ContentKey{}, err
+		return p, err
 	}
-	var p rowKey
-	if err := cbor.Unmarshal(raw, &p); err != nil {
-		return sm.ContentKey{}, errDamaged
+	var sealed sealedRow
+	if err := cbor.Unmarshal(raw, &sealed); err != nil {
+		return p, errDamaged
 	}
-	return contentKey(p.Key, nil)
+	p.Body = sealed.Body
+	p.Key, err = contentKey(sealed.Key, nil)
+	return p, err
 }
 
 func contentKey(raw []byte, err error) (sm.ContentKey, error) {
@@ -81,21 +81,24 @@ func contentKey(raw []byte, err error) (sm.ContentKey, error) {
 }
 
 // open reads an entry's header and, where this region still can, its body.
-// The error is exchange.ErrErased when the body or its key is gone; the header
-// stands then too.
+// The error is exchange.ErrErased when it is taken down, or the body or its key
+// is gone; the header stands then too.
 func (c *Casebook) open(e *entry) (content, error) {
 	if e.own() {
-		a, key, err := c.authoredOf(e)
-		if a == nil {
+		p, err := c.pendingOf(e)
+		if p.Header == nil {
 			return content{}, err
 		}
-		return c.openBody(a.Header, a.Body, key, err)
+		if e.Stopped {
+			err = exchange.ErrErased
+		}
+		return c.openBody(p.Header, p.Body, p.Key, err)
 	}
 	le, err := c.leaf(e.Index)
 	if err != nil {
 		return content{}, err
 	}
-	if le.Body == nil || len(e.Key) == 0 {
+	if le.Body == nil || len(e.Key) == 0 || e.Stopped {
 		return content{header: le.Header}, exchange.ErrErased
 	}
 	key, err := contentKey(c.cfg.Vault.Open(e.Slot, exchange.PurposeRecord, 0, e.Key))

@@ -17,6 +17,7 @@ const (
 	countBound       = "bound"
 	countAcks        = "acks"
 	countStatements  = "statements/"
+	countReports     = "reports/"
 )
 
 // Counts are the casebook's totals, of one state of the file.

@@ -1,6 +1,7 @@
 package casebook
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,9 @@ func (c *Casebook) Run(ctx context.Context) error {
 
 func (c *Casebook) run(ctx context.Context) error {
 	if err := c.resume(ctx); err != nil {
+		return err
+	}
+	if err := c.lookAhead(); err != nil {
 		return err
 	}
 	for {
@@ -90,7 +94,7 @@ var errGroupFull = errors.New("group full")
 func (c *Casebook) step(ctx context.Context, next exchange.Position) (work int, err error) {
 	m, _ := c.state()
 	err = c.db.Update(func(tx *bolt.Tx) error {
-		f := &fold{Casebook: c, ctx: ctx, b: bucketsOf(tx), meta: m, deltas: map[string]int64{}}
+		f := &fold{Casebook: c, ctx: ctx, b: bucketsOf(tx), meta: m, deltas: map[string]int64{}, orders: map[uint64]*exchange.Order{}}
 		err := c.cfg.Journal.Read(next, func(at exchange.Position, e exchange.Event) error {
 			if at != f.meta.Position+1 {
 				return fmt.Errorf("casebook: event %d follows event %d in the journal", at, f.meta.Position)
@@ -124,7 +128,8 @@ type fold struct {
 	ctx    context.Context
 	b      buckets
 	meta   meta
-	deltas map[string]int64 // of counts
+	deltas map[string]int64           // of counts
+	orders map[uint64]*exchange.Order // by leaf, those opened in the leaves at hand
 	work   int
 	at     int64 // the event's time, Unix milliseconds
 	err    error
@@ -159,6 +164,12 @@ func (f *fold) fold(at exchange.Position, e *exchange.Event) error {
 		f.refused(e.Refused)
 	case e.Followed != nil:
 		err = f.followed(e.Followed)
+	case e.Ordered != nil:
+		f.orderedLocal(e.Ordered)
+	case e.Erasing != nil:
+		f.erasing(e.Erasing)
+	case e.LocalErased != nil:
+		f.erasedLocal(e.LocalErased)
 	default:
 		err = errors.New("of a kind that this binary does not know")
 	}
@@ -204,6 +215,17 @@ func (f *fold) delete(b *bolt.Bucket, key []byte) {
 	if err := b.Delete(key); err != nil {
 		f.fail(err)
 	}
+}
+
+// keysWith lists the keys that begin with prefix, so that their values can be
+// changed on the way.
+func keysWith(b *bolt.Bucket, prefix []byte) [][]byte {
+	var keys [][]byte
+	cursor := b.Cursor()
+	for key, _ := cursor.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = cursor.Next() {
+		keys = append(keys, bytes.Clone(key))
+	}
+	return keys
 }
 
 // load reads a value in the transaction; a miss and a fault both give ok

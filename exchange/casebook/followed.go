@@ -88,6 +88,11 @@ func (f *fold) leaves(entries []exchange.Entry, slots *slotRun) error {
 			}
 			arrivals = arrivals[1:]
 		}
+		if le.Header.Kind == exchange.KindErasure {
+			if err := f.ordered(le); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -104,15 +109,16 @@ func (f *fold) arrived(a *arrival) error {
 		return nil
 	}
 	no := f.enterOther(a.Entry, entry{Slot: a.slot, Key: a.sealed})
-	if a.acks != nil {
+	switch {
+	case a.acks != nil:
 		f.delivered(h.Origin, a.acks)
-		return nil
-	}
-	if h.Class != exchange.ClassStatement {
+	case a.report != nil:
+		f.reported(h.Origin, a.report)
+	case a.order != nil:
+		f.orders[a.Index] = a.order
+	case h.Class == exchange.ClassRecord:
 		f.count(countOpened, 1)
-	}
-	if a.penalty != nil {
-		f.remind(no, h, a.penalty)
+		f.remind(no, a.subject)
 	}
 	return nil
 }

@@ -32,6 +32,13 @@ func (f *fold) authored(a *exchange.EntryAuthored) error {
 		}
 	}
 	f.acked(a.Acked)
+	if a.Order != nil && h.Ref != nil {
+		f.orderedOwn(&h, a.Order)
+	}
+	if a.Report != nil {
+		f.count(countReports+h.Kind, 1)
+		f.reported(f.cfg.Region, a.Report)
+	}
 	return nil
 }
 
@@ -163,7 +170,7 @@ func (c *Casebook) Standings(keys []sm.Digest) ([]exchange.Standing, error) {
 				return err
 			}
 			if ok {
-				out[i] = exchange.Standing{At: s.Position, Row: s.Row, Withdrawn: s.Withdrawn}
+				out[i] = exchange.Standing{At: s.Position, Row: s.Row, Withdrawn: s.Withdrawn, Erased: s.Erased}
 				copy(out[i].ID[:], s.ID)
 				copy(out[i].Content[:], s.Content)
 			}
@@ -208,15 +215,13 @@ func (c *Casebook) Pending(after uint64, limit int) ([]exchange.Pending, error) 
 
 // pending reads an own entry as it was sealed, with its DEK.
 func (c *Casebook) pending(e *entry) (exchange.Pending, error) {
-	a, key, err := c.authoredOf(e)
+	p, err := c.pendingOf(e)
 	if err != nil {
 		return exchange.Pending{}, err
 	}
-	h, err := exchange.ParseHeader(a.Header)
-	if err != nil {
-		return exchange.Pending{}, err
-	}
-	return exchange.Pending{ID: h.ID, Header: a.Header, Body: a.Body, Key: key}, nil
+	h, err := exchange.ParseHeader(p.Header)
+	p.ID = h.ID
+	return p, err
 }
 
 // Authored returns the entry as it was sealed when accepted, with its DEK.

@@ -51,7 +51,7 @@ func eventful(t *testing.T) *world {
 }
 
 // dump writes out every bucket of a casebook file.
-func dump(t *testing.T, dir string) string {
+func dump(t testing.TB, dir string) string {
 	t.Helper()
 	db := must[*bolt.DB](t)(bolt.Open(filepath.Join(dir, "casebook.db"), 0o600, &bolt.Options{ReadOnly: true}))
 	defer db.Close()

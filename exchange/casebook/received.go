@@ -22,6 +22,7 @@ const (
 	CodeDuplicateID   = "DUPLICATE_ID"   // an entry with this id came before
 	CodeNotOurs       = "NOT_OURS"       // signed for this region, unknown to its journal
 	CodeErased        = "ERASED"         // the body was erased before it was ever opened here
+	CodeNotEntitled   = "NOT_ENTITLED"   // an order to erase another region's record, or no record
 )
 
 // arrival is one entry of another region on its way in. judge fills what lies
@@ -30,11 +31,14 @@ type arrival struct {
 	*exchange.Entry
 	slot uint64
 
+	known   bool // it was judged before, and is erased since
 	key     sm.ContentKey
 	code    string // why it is parked, "" when accepted
 	sealed  []byte // the key under the slot
-	penalty *schemas.Penalty
+	subject []byte // of a record whose firm is to be reminded
 	acks    *exchange.Acknowledgement
+	order   *exchange.Order
+	report  *exchange.Report
 }
 
 // judge opens and checks arrivals. The SM2 operation is made once for each
@@ -44,7 +48,7 @@ func (f *fold) judge(arrivals []arrival) error {
 	directory := f.cfg.Ledger.Directory()
 	return parallel(len(arrivals), func(i int) error {
 		a := &arrivals[i]
-		if a.code == "" {
+		if a.code == "" && !a.known {
 			a.code = f.check(a, directory)
 		}
 		if a.key == (sm.ContentKey{}) {
@@ -66,6 +70,10 @@ func (f *fold) unwrap(arrivals []arrival) {
 	var unlocked *envelope.Unlocked
 	for i := range arrivals {
 		a := &arrivals[i]
+		if k, ok := f.ahead.shared[a.Index]; ok {
+			a.known, a.code, a.subject = true, k.Code, k.Subject
+			continue
+		}
 		if !known(f.cfg.Catalogue, a.Header.Kind) {
 			a.code = CodeUnknownKind
 			continue
@@ -104,7 +112,11 @@ func (f *fold) unlock(b *exchange.BatchInfo) *envelope.Unlocked {
 
 func known(c *schemas.Catalogue, kind string) bool {
 	_, ok := c.Kind(kind)
-	return ok || kind == exchange.KindAcknowledgement
+	switch kind {
+	case exchange.KindAcknowledgement, exchange.KindErasure, exchange.KindStopped, exchange.KindErasureStatement:
+		return true
+	}
+	return ok
 }
 
 // check opens an arrival and says why it can't be accepted, or "". The body's
@@ -124,22 +136,38 @@ func (f *fold) check(a *arrival, directory *peers.Directory) string {
 	if err != nil || !f.vouched(&a.Header, a.Index, &author, opened.Record, directory) {
 		return CodeBadAuthor
 	}
-	if a.Header.Kind == exchange.KindAcknowledgement {
+	switch a.Header.Kind {
+	case exchange.KindAcknowledgement:
 		acks, err := exchange.ParseAcknowledgement(opened.Record)
 		if err != nil || a.Header.Class != exchange.ClassStatement {
 			return CodeBadRecord
 		}
 		a.acks = &acks
-		return ""
+	case exchange.KindStopped, exchange.KindErasureStatement:
+		report, err := exchange.ParseReport(a.Header.Kind, opened.Record)
+		if err != nil || a.Header.Class != exchange.ClassStatement {
+			return CodeBadRecord
+		}
+		a.report = &report
+	case exchange.KindErasure:
+		return f.checkOrder(a, opened.Record)
+	default:
+		return f.checkRecord(a, opened.Record)
 	}
+	return ""
+}
+
+func (f *fold) checkRecord(a *arrival, record []byte) string {
 	kind, _ := f.cfg.Catalogue.Kind(a.Header.Kind) // unwrap has looked
-	if a.Header.Class != exchange.ClassRecord || kind.Validate(opened.Record) != nil {
+	if a.Header.Class != exchange.ClassRecord || kind.Validate(record) != nil {
 		return CodeBadRecord
 	}
 	if a.Header.Kind == exchange.KindPenalty {
-		if a.penalty, err = schemas.DecodePenalty(opened.Record); err != nil {
+		penalty, err := schemas.DecodePenalty(record)
+		if err != nil {
 			return CodeBadRecord
 		}
+		a.subject = f.subjectOf(penalty.SubjectUSCC)
 	}
 	return ""
 }

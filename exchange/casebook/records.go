@@ -14,6 +14,7 @@ type found struct {
 	no         uint64
 	submitter  string
 	deliveries []exchange.Delivery
+	erasure    *exchange.ErasureView
 }
 
 // Record returns a record with all that this region may say of it; body and
@@ -32,7 +33,7 @@ func (c *Casebook) Record(id exchange.EntryID) (exchange.RecordView, error) {
 	return c.recordView(&r, true)
 }
 
-// complete adds submitter and deliveries.
+// complete adds submitter, deliveries and what is said of its erasure.
 func (c *Casebook) complete(b buckets, r *found) error {
 	if r.Submission != "" {
 		s, ok, err := get[submission](b.submissions, []byte(r.Submission))
@@ -59,7 +60,9 @@ func (c *Casebook) complete(b buckets, r *found) error {
 		}
 		r.deliveries = append(r.deliveries, p.deliveries(peers.Region(key[len(no):]))...)
 	}
-	return nil
+	var err error
+	r.erasure, err = c.erasureOf(b, r)
+	return err
 }
 
 // Records lists records, newest first, without their bodies. A page may be
@@ -154,6 +157,7 @@ func (c *Casebook) recordView(r *found, withBody bool) (exchange.RecordView, err
 		ID: h.ID, Kind: h.Kind, Class: h.Class, Origin: h.Origin, Recipients: h.Recipients,
 		IssuedAt: seconds(h.IssuedAt), State: r.State, Code: r.Code, Commitment: h.Commitment,
 		BodyDigest: h.BodyDigest, Submission: r.Submission, Deliveries: r.deliveries, Submitter: r.submitter,
+		Erasure: r.erasure,
 	}
 	if v.Recipients == nil {
 		v.Recipients = []peers.Region{}

@@ -1,8 +1,6 @@
 package casebook
 
 import (
-	"bytes"
-
 	"github.com/xinqiao/creditgw/crypto/envelope"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/schemas"
@@ -15,10 +13,11 @@ type reminder struct {
 	At       int64    `cbor:"2,keyasint"`           // Unix milliseconds
 	Seq      uint64   `cbor:"3,keyasint,omitempty"` // of its last feed item, 0: none
 	Progress progress `cbor:"4,keyasint"`
+	Stopped  bool     `cbor:"5,keyasint,omitempty"` // its record was taken down
 }
 
 // open reports whether the firm still has something to do about it.
-func (r *reminder) open() bool { return r.Progress.State != exchange.AckActed }
+func (r *reminder) open() bool { return r.Progress.State != exchange.AckActed && !r.Stopped }
 
 // feedItem is one place of the feed.
 type feedItem struct {
@@ -56,59 +55,66 @@ func stageOf(key []byte) exchange.Stage {
 // subjectSize is how much of the digest names a firm inside this file.
 const subjectSize = 16
 
-// subjectOf names a firm without telling it.
+// subjectOf names a firm without telling it; nil when there is none.
 func (c *Casebook) subjectOf(uscc string) []byte {
+	if uscc == "" {
+		return nil
+	}
 	d := c.cfg.IDSecret.Digest("subject", []byte(uscc))
 	return d[:subjectSize]
 }
 
 // remindOwn makes the reminder of a home record. The firm is known from the
-// sealed body only.
+// sealed body only, or from what was kept of it.
 func (f *fold) remindOwn(no uint64, h *exchange.Header, row *exchange.Row) error {
 	if h.Kind != exchange.KindPenalty || h.Commitment == nil {
 		return nil
 	}
-	key, err := f.rowKey(row)
+	if kept, ok := f.ahead.local[h.ID]; ok {
+		f.remind(no, kept.Subject)
+		return nil
+	}
+	p, err := f.pendingRow(row)
 	if erased(err) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	opened, err := envelope.Open(key, f.cfg.LedgerID, row.Entry.Body, *h.Commitment)
+	opened, err := envelope.Open(p.Key, f.cfg.LedgerID, p.Body, *h.Commitment)
 	if err != nil {
 		return err
 	}
-	p, err := schemas.DecodePenalty(opened.Record)
+	penalty, err := schemas.DecodePenalty(opened.Record)
 	if err != nil {
 		return err
 	}
-	f.remind(no, h, p)
+	f.remind(no, f.subjectOf(penalty.SubjectUSCC))
 	return nil
 }
 
 // remind makes the first-stage reminder of a penalty whose firm is at home
-// here, bound or not, and hands it to the feed if it is bound.
-func (f *fold) remind(no uint64, _ *exchange.Header, p *schemas.Penalty) {
-	if p.SubjectUSCC == "" {
+// here, bound or not, and hands it to the feed if it is bound. Without a subject
+// there is nobody to remind.
+func (f *fold) remind(no uint64, subject []byte) {
+	if subject == nil {
 		return
 	}
-	subject := f.subjectOf(p.SubjectUSCC)
 	f.putRaw(f.b.subjects, join(subject, u64(no)), nil)
 	r := reminder{Subject: subject, At: f.at}
 	key := reminderKey(no, exchange.StageIssued)
 	if f.b.bindings.Get(subject) != nil {
-		r.Seq = f.show(key, false)
+		r.Seq = f.show(key, exchange.OpNew, false)
 	}
 	f.put(f.b.reminders, key, r)
 	f.count(countReminders+string(exchange.StageIssued), 1)
 }
 
 // show appends a reminder to the feed.
-func (f *fold) show(key []byte, backfill bool) (seq uint64) {
+func (f *fold) show(key []byte, op exchange.Op, backfill bool) (seq uint64) {
 	f.meta.Feed++
 	f.put(f.b.feed, u64(f.meta.Feed), feedItem{
-		Entry: number(key[:8]), Stage: stageOf(key), Op: exchange.OpNew, Backfill: backfill,
+		Entry: number(key[:8]), Stage: stageOf(key), Op: op, Backfill: backfill,
 	})
 	return f.meta.Feed
 }
@@ -126,7 +132,7 @@ func (f *fold) bound(b *exchange.FirmBound) {
 		r, ok := load[reminder](f, f.b.reminders, key)
 		if ok && r.open() {
 			f.work++
-			r.Seq = f.show(key, true)
+			r.Seq = f.show(key, exchange.OpNew, true)
 			f.put(f.b.reminders, key, r)
 		}
 	}
@@ -144,13 +150,8 @@ func (f *fold) unbound(u *exchange.FirmUnbound) {
 // remindersOf lists the keys of a firm's reminders, oldest record first.
 func (f *fold) remindersOf(subject []byte) [][]byte {
 	var keys [][]byte
-	records := f.b.subjects.Cursor()
-	for k, _ := records.Seek(subject); bytes.HasPrefix(k, subject); k, _ = records.Next() {
-		no := k[subjectSize:]
-		reminders := f.b.reminders.Cursor()
-		for r, _ := reminders.Seek(no); bytes.HasPrefix(r, no); r, _ = reminders.Next() {
-			keys = append(keys, bytes.Clone(r))
-		}
+	for _, record := range keysWith(f.b.subjects, subject) {
+		keys = append(keys, keysWith(f.b.reminders, record[subjectSize:])...)
 	}
 	return keys
 }

@@ -51,6 +51,7 @@ type standing struct {
 	Position  exchange.Position `cbor:"3,keyasint,omitempty"`
 	Row       int               `cbor:"4,keyasint,omitempty"`
 	Withdrawn uint32            `cbor:"5,keyasint,omitempty"`
+	Erased    bool              `cbor:"6,keyasint,omitempty"` // taken down: rows of this key are not shown
 }
 
 func (f *fold) opened(o *exchange.SubmissionOpened) {
@@ -104,6 +105,9 @@ func (f *fold) rowsTaken(t *exchange.RowsTaken) error {
 			f.quarantine(&s, t, i)
 		case exchange.RowDuplicate:
 			s.Duplicate++
+		}
+		if row.Outcome != exchange.RowAccepted && !row.KeyDigest.IsZero() {
+			f.putRaw(f.b.copies, join(row.KeyDigest[:], u64(row.Slot)), []byte(row.Quarantine))
 		}
 	}
 	f.put(f.b.rows, join([]byte(t.Submission), u64(uint64(f.meta.Position))), run)

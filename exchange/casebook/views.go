@@ -95,8 +95,15 @@ func (c *Casebook) findings(at []exchange.Position, ofFile []schemas.Finding) ([
 	return append(out, ofFile...), nil
 }
 
-// private opens a row's private part; it is empty once erased.
+// private opens a row's private part. It is empty once erased, and from the
+// moment on that the record of its decision is taken down.
 func (c *Casebook) private(row *exchange.Row) (exchange.RowPrivate, error) {
+	if !row.KeyDigest.IsZero() {
+		standing, err := c.Standings([]sm.Digest{row.KeyDigest})
+		if err != nil || standing[0].Erased {
+			return exchange.RowPrivate{}, err
+		}
+	}
 	p, err := exchange.OpenRow(c.cfg.Vault, row)
 	if erased(err) {
 		return exchange.RowPrivate{}, nil
@@ -208,18 +215,18 @@ func (c *Casebook) rowView(at place) (exchange.RowView, error) {
 		earlier := row.Earlier
 		v.ID = &earlier
 	case row.Entry != nil:
-		return v, c.acceptedView(&v, row, p.Key)
+		return v, c.acceptedView(&v, row, &p)
 	}
 	return v, nil
 }
 
 // acceptedView adds what became of an accepted row.
-func (c *Casebook) acceptedView(v *exchange.RowView, row *exchange.Row, key []byte) error {
-	k, keyErr := contentKey(key, nil)
-	if len(key) == 0 {
+func (c *Casebook) acceptedView(v *exchange.RowView, row *exchange.Row, private *exchange.RowPrivate) error {
+	key, keyErr := contentKey(private.Key, nil)
+	if len(private.Key) == 0 {
 		keyErr = exchange.ErrErased
 	}
-	body, err := c.openBody(row.Entry.Header, row.Entry.Body, k, keyErr)
+	body, err := c.openBody(row.Entry.Header, private.Body, key, keyErr)
 	if err != nil && !errors.Is(err, exchange.ErrErased) {
 		return err
 	}

@@ -224,12 +224,16 @@ func (r *region) submit(id string, notices ...notice) []exchange.EntryID {
 		case n.bad != "":
 			row.Outcome, row.Rule = exchange.RowQuarantined, n.bad
 			row.Content = sm.Sum([]byte("bad"), []byte(n.no))
+			if n.bad == string(schemas.Conflict) {
+				row.KeyDigest = r.secret.Digest("key", []byte(n.no))
+			}
 			row.Quarantine = "q-" + row.Content.String()[:24]
 			private.Raw = []byte(n.no)
 			private.Findings = []schemas.Finding{schemas.NewFinding(schemas.Code(n.bad), schemas.Row{Number: i + 1})}
 			closed.Bad++
 		case !n.earlier.IsZero():
 			row.Outcome, row.Rule, row.Earlier = exchange.RowDuplicate, "DUPLICATE", n.earlier
+			row.KeyDigest = r.secret.Digest("key", []byte(n.no))
 			closed.Double++
 		default:
 			r.accept(&row, &private, n, file)
@@ -262,7 +266,8 @@ func (r *region) accept(row *exchange.Row, private *exchange.RowPrivate, n notic
 	entry.Home = n.home
 	row.Outcome, row.Entry = exchange.RowAccepted, &entry
 	row.KeyDigest, row.Content = r.secret.Digest("key", natural), r.secret.Digest("content", record)
-	private.Key, private.Comparison = key[:], record
+	private.Key, private.Comparison, private.Body = key[:], record, entry.Body
+	entry.Body = nil
 }
 
 // drain cuts what waits into batches and proposes them, as the outbox does.
@@ -287,7 +292,8 @@ func (r *region) cut(entries []exchange.Pending) exchange.Batch {
 	r.t.Helper()
 	cutter := outbox.Cutter{Ledger: r.genesis.LedgerID(), Region: r.name, Key: r.batch, Rand: rand.Reader}
 	b := must[exchange.Batch](r.t)(cutter.Cut(entries, r.seq+1, r.previous, r.ledger.Directory()))
-	kept := &exchange.BatchCut{Preamble: b.RawPreamble, Signature: b.Signature, Wraps: b.Wraps}
+	kept := &exchange.BatchCut{Preamble: b.RawPreamble, Signature: b.Signature}
+	kept.Wraps = must[[]byte](r.t)(exchange.SealWraps(r.vault, b.RawPreamble, b.Wraps, entries))
 	for _, e := range entries {
 		kept.Items = append(kept.Items, e.ID)
 	}

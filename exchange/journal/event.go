@@ -27,6 +27,10 @@ type storedEvent struct {
 	Cut      *exchange.BatchCut         `cbor:"10,keyasint,omitempty"`
 	Refused  *exchange.BatchRefused     `cbor:"11,keyasint,omitempty"`
 	Followed *exchange.LedgerFollowed   `cbor:"12,keyasint,omitempty"`
+
+	Ordered     *exchange.LocalOrder    `cbor:"13,keyasint,omitempty"`
+	Erasing     *exchange.RecordsErased `cbor:"14,keyasint,omitempty"`
+	LocalErased *exchange.LocalErased   `cbor:"15,keyasint,omitempty"`
 }
 
 type storedOpened struct {
@@ -79,6 +83,7 @@ func marshalEvent(e *exchange.Event) ([]byte, error) {
 	s := storedEvent{
 		At: e.At.UnixMilli(), Rows: e.Rows, Closed: e.Closed, Register: e.Register, Unbound: e.Unbound,
 		Authored: e.Authored, Cut: e.Cut, Refused: e.Refused, Followed: e.Followed,
+		Ordered: e.Ordered, Erasing: e.Erasing, LocalErased: e.LocalErased,
 	}
 	if e.Opened != nil {
 		s.Opened = &storedOpened{*e.Opened, e.Opened.ReceivedAt.UnixMilli()}
@@ -111,6 +116,7 @@ func unmarshalEvent(raw []byte) (exchange.Event, error) {
 	e := exchange.Event{
 		At: instant(s.At), Rows: s.Rows, Closed: s.Closed, Register: s.Register, Unbound: s.Unbound,
 		Authored: s.Authored, Cut: s.Cut, Refused: s.Refused, Followed: s.Followed,
+		Ordered: s.Ordered, Erasing: s.Erasing, LocalErased: s.LocalErased,
 	}
 	if s.Opened != nil {
 		e.Opened = &s.Opened.SubmissionOpened
@@ -136,7 +142,8 @@ func instant(ms int64) time.Time { return time.UnixMilli(ms).In(exchange.Shangha
 func (s *storedEvent) kinds() int {
 	n := 0
 	for _, set := range []bool{s.Opened != nil, s.Rows != nil, s.Closed != nil, s.Register != nil, s.Bound != nil,
-		s.Unbound != nil, s.Acks != nil, s.Authored != nil, s.Cut != nil, s.Refused != nil, s.Followed != nil} {
+		s.Unbound != nil, s.Acks != nil, s.Authored != nil, s.Cut != nil, s.Refused != nil, s.Followed != nil,
+		s.Ordered != nil, s.Erasing != nil, s.LocalErased != nil} {
 		if set {
 			n++
 		}

@@ -27,6 +27,8 @@ var equateEmpty = cmpopts.EquateEmpty()
 func oneOfEach() []exchange.Event {
 	digest := func(b byte) sm.Digest { return sm.Digest(bytes.Repeat([]byte{b}, sm.DigestSize)) }
 	entry := exchange.Authored{Header: []byte{1, 2}, Body: []byte{3, 4}, Local: true, Home: "110000"}
+	order := exchange.Order{Reason: exchange.ReasonRepaired, At: 11, Now: true}
+	scope := exchange.ErasureScope{Node: "120000-1", Log: 12, Backups: "2026-12-31"}
 	later := noon.Add(time.Minute)
 	return []exchange.Event{
 		{At: noon, Opened: &exchange.SubmissionOpened{ID: "s-1", Kind: exchange.KindPenalty, Submitter: "unit",
@@ -49,11 +51,16 @@ func oneOfEach() []exchange.Event {
 		{At: noon, Acks: &exchange.AcksReceived{Acks: []exchange.Ack{
 			{Reminder: "r-1", State: exchange.AckRead, At: later, Reason: "why"}}}},
 		{At: noon, Authored: &exchange.EntryAuthored{Entry: entry, Slot: 3, Key: []byte{7},
-			Acked: []exchange.AckedAs{{Record: digest(5), State: exchange.AckRefused, Code: "c"}}}},
+			Acked: []exchange.AckedAs{{Record: digest(5), State: exchange.AckRefused, Code: "c"}},
+			Order: &order, Report: &exchange.Report{Records: []exchange.Ref{{Index: 7, ID: digest(9)}}, At: 10, Scope: &scope}}},
 		{At: noon, Cut: &exchange.BatchCut{Preamble: []byte{8}, Signature: []byte{9}, Wraps: []byte{10},
 			Items: []exchange.EntryID{digest(6)}}},
 		{At: noon, Refused: &exchange.BatchRefused{Seq: 9, Code: exchange.CodeBadRef, Item: digest(7)}},
 		{At: noon, Followed: &exchange.LedgerFollowed{From: 1, To: 3, FirstSlot: 4, Slots: 2, Root: digest(8), Region: "120000"}},
+		{At: noon, Ordered: &exchange.LocalOrder{Record: digest(10), Order: order}},
+		{At: noon, Erasing: &exchange.RecordsErased{Items: []exchange.ErasedItem{
+			{Place: 7, Local: true, ID: digest(11), Slots: []uint64{3, 4}, Code: "c", Subject: []byte{12}}}}},
+		{At: noon, LocalErased: &exchange.LocalErased{Records: []exchange.EntryID{digest(12)}, At: 13, Scope: scope}},
 	}
 }
 

@@ -17,6 +17,7 @@ type Config struct {
 	Cutter   Cutter
 	Clock    exchange.Clock
 	Journal  exchange.Journal
+	Vault    exchange.Vault
 	Casebook exchange.Casebook
 	Ledger   exchange.Ledger
 	Proposer exchange.Proposer
@@ -169,7 +170,11 @@ func (s *session) resend(ctx context.Context) error {
 				return fmt.Errorf("entry %s of cut %d: %w", id, p.Seq, err)
 			}
 		}
-		if err := s.send(ctx, batchOf(cut, p, entries), cut); err != nil {
+		wraps, err := exchange.OpenWraps(s.cfg.Vault, cut.Preamble, cut.Wraps, entries)
+		if err != nil {
+			return fmt.Errorf("wraps of cut %d: %w", p.Seq, err)
+		}
+		if err := s.send(ctx, batchOf(cut, p, wraps, entries), cut); err != nil {
 			return err
 		}
 	}
@@ -179,8 +184,8 @@ func (s *session) resend(ctx context.Context) error {
 	return nil
 }
 
-func batchOf(cut exchange.BatchCut, p exchange.Preamble, entries []exchange.Pending) exchange.Batch {
-	b := exchange.Batch{RawPreamble: cut.Preamble, Preamble: p, Signature: cut.Signature, Wraps: cut.Wraps}
+func batchOf(cut exchange.BatchCut, p exchange.Preamble, wraps []byte, entries []exchange.Pending) exchange.Batch {
+	b := exchange.Batch{RawPreamble: cut.Preamble, Preamble: p, Signature: cut.Signature, Wraps: wraps}
 	for _, e := range entries {
 		b.Items = append(b.Items, exchange.Item{Header: e.Header, Body: e.Body})
 	}
@@ -211,7 +216,10 @@ func (s *session) cut(ctx context.Context, entries []exchange.Pending) error {
 	if err != nil {
 		return err
 	}
-	cut := exchange.BatchCut{Preamble: b.RawPreamble, Signature: b.Signature, Wraps: b.Wraps}
+	cut := exchange.BatchCut{Preamble: b.RawPreamble, Signature: b.Signature}
+	if cut.Wraps, err = exchange.SealWraps(s.cfg.Vault, b.RawPreamble, b.Wraps, entries); err != nil {
+		return err
+	}
 	for _, e := range entries {
 		cut.Items = append(cut.Items, e.ID)
 	}

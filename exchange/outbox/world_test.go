@@ -77,7 +77,7 @@ func entry(order uint64, size int, to ...peers.Region) exchange.Pending {
 	if err != nil {
 		panic(err)
 	}
-	return exchange.Pending{Order: order, ID: id, Header: authored.Header, Body: authored.Body, Key: key}
+	return exchange.Pending{Order: order, ID: id, Header: authored.Header, Body: authored.Body, Key: key, Slot: order}
 }
 
 // region is journal and casebook of one region: the events in memory, and the
@@ -286,13 +286,28 @@ func (l *sharedLedger) apply(raw []byte) (exchange.BatchResult, error) {
 	return result, nil
 }
 
+// contextVault opens only what it sealed in the same context.
+type contextVault struct{ exchange.Vault }
+
+func (contextVault) SealJointly(slots []uint64, context sm.Digest, plaintext []byte) ([]byte, error) {
+	return append(fmt.Appendf(nil, "%d %s ", slots, context), plaintext...), nil
+}
+
+func (contextVault) OpenJointly(slots []uint64, context sm.Digest, sealed []byte) ([]byte, error) {
+	plaintext, ok := bytes.CutPrefix(sealed, fmt.Appendf(nil, "%d %s ", slots, context))
+	if !ok {
+		return nil, errors.New("sealed under other slots or in another context")
+	}
+	return plaintext, nil
+}
+
 // drain runs an outbox between the two until stop, which returns Run's error.
 func drain(t *testing.T, r *region, l *sharedLedger) (d *outbox.Drain, stop func() error) {
 	t.Helper()
 	f := founded()
 	d = outbox.New(outbox.Config{
 		Cutter: outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Key: f.batch, Rand: rand.Reader},
-		Clock:  time.Now, Journal: r, Casebook: r, Ledger: l, Proposer: l,
+		Clock:  time.Now, Journal: r, Vault: contextVault{}, Casebook: r, Ledger: l, Proposer: l,
 		CaughtUp: func(context.Context) error { return nil }, Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())

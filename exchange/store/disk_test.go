@@ -541,7 +541,7 @@ func TestErasingIsFinishedOnOpening(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := must[[]exchange.Entry](t)(s.Entries(1, 1))[0]
-	if err := s.live.intend(&e); err != nil {
+	if err := s.live.intend([]exchange.Entry{e}); err != nil {
 		t.Fatal(err)
 	}
 	if got := must[[]exchange.Entry](t)(s.Entries(1, 1))[0]; got.Body != nil {

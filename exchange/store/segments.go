@@ -213,20 +213,34 @@ type patch struct {
 	bytes []byte
 }
 
-// overwrite applies the patches to a batch, durably.
-func (s *segments) overwrite(r *row, patches ...patch) error {
-	f, err := s.open(r.segment)
-	if err != nil {
-		return err
-	}
+// An edit is what to put into a batch that is written already.
+type edit struct {
+	row     *row
+	patches []patch
+}
+
+// overwrite applies edits, durably.
+func (s *segments) overwrite(edits ...edit) error {
 	s.slots.Lock()
 	defer s.slots.Unlock()
-	for _, p := range patches {
-		if _, err := f.WriteAt(p.bytes, r.offset+int64(p.at)); err != nil {
+	touched := map[*os.File]bool{}
+	for _, e := range edits {
+		f, err := s.open(e.row.segment)
+		if err != nil {
 			return err
 		}
+		touched[f] = true
+		for _, p := range e.patches {
+			if _, err := f.WriteAt(p.bytes, e.row.offset+int64(p.at)); err != nil {
+				return err
+			}
+		}
 	}
-	return f.Sync()
+	var errs []error
+	for f := range touched {
+		errs = append(errs, f.Sync())
+	}
+	return errors.Join(errs...)
 }
 
 func (s *segments) close() error {

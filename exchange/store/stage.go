@@ -37,6 +37,9 @@ func (s *Store) Stage(p consensus.Point, r io.Reader) (sm.Digest, error) {
 	if err == nil {
 		err = st.settle(p)
 	}
+	if err == nil {
+		err = s.carryErasures(st)
+	}
 	root := st.head().Root
 	if err = errors.Join(err, st.close()); err != nil {
 		return sm.Digest{}, errors.Join(err, os.RemoveAll(dir))

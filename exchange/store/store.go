@@ -281,13 +281,18 @@ func (s *Store) Consistency(from, to uint64) ([]sm.Digest, error) {
 	return ledger.Consistency(from, to, s.live.tiles.node)
 }
 
-// Erase destroys an entry's body and its wrapped keys on this node's disk, and
-// returns when they are gone. It is an act of this node alone and never
-// changes what Apply answers.
-func (s *Store) Erase(index uint64) error {
+// Erase destroys the bodies of entries and their wrapped keys on this node's
+// disk, also in a snapshot that is staged, and returns when they are gone. The
+// indexes ascend; erasing again is no error. It is an act of this node alone and
+// never changes what Apply answers.
+func (s *Store) Erase(indexes ...uint64) error {
 	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.live.erase(index)
+	err := s.live.erase(indexes)
+	s.mu.RUnlock()
+	if err != nil {
+		return err
+	}
+	return s.eraseStaged()
 }
 
 // Stats are for metrics.

@@ -33,6 +33,47 @@ func (v *Vault) Open(slot uint64, purpose exchange.Purpose, counter uint64, seal
 	return plaintext, nil
 }
 
+// SealJointly encrypts under the keys of all these slots together. context is
+// part of the key, so that one nonce does.
+func (v *Vault) SealJointly(slots []uint64, context sm.Digest, plaintext []byte) ([]byte, error) {
+	key, err := v.joint(slots, context)
+	if err != nil {
+		return nil, err
+	}
+	return key.Seal([12]byte{}, plaintext, nil), nil
+}
+
+// OpenJointly decrypts what SealJointly made.
+func (v *Vault) OpenJointly(slots []uint64, context sm.Digest, sealed []byte) ([]byte, error) {
+	key, err := v.joint(slots, context)
+	if err != nil {
+		return nil, err
+	}
+	plaintext, err := key.Open([12]byte{}, sealed, nil)
+	if err != nil {
+		return nil, fmt.Errorf("vault: slots %d and others: the private copy or a key is damaged: %w", slots[0], err)
+	}
+	return plaintext, nil
+}
+
+func (v *Vault) joint(slots []uint64, context sm.Digest) (sm.ContentKey, error) {
+	if len(slots) == 0 {
+		return sm.ContentKey{}, notFound(0)
+	}
+	parts := make([]byte, 0, (len(slots)+2)*sm.DigestSize)
+	parts = append(parts, context[:]...)
+	for _, slot := range slots {
+		key, err := v.key(slot)
+		if err != nil {
+			return key, err
+		}
+		parts = append(parts, key[:]...)
+	}
+	digest := sm.Sum([]byte("xinqiao/v1/vault-joint"), parts)
+	clear(parts)
+	return sm.ContentKey(digest[:sm.ContentKeySize]), nil
+}
+
 // key reads the slot's key from the file each time: a cached one would survive
 // its erasure.
 func (v *Vault) key(slot uint64) (sm.ContentKey, error) {

@@ -183,23 +183,30 @@ func (v *Vault) grow() error {
 	return nil
 }
 
-// Erase overwrites the slot's key and syncs. Erasing again is no error.
-func (v *Vault) Erase(slot uint64) error {
+// Erase overwrites the slots' keys and syncs once. Erasing again is no error.
+func (v *Vault) Erase(slots ...uint64) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.failed != nil {
 		return v.failed
 	}
-	if slot == 0 || slot > v.slots {
-		return notFound(slot)
+	at := make([]int64, len(slots))
+	for i, slot := range slots {
+		if slot == 0 || slot > v.slots {
+			return notFound(slot)
+		}
+		at[i] = int64(slot) * keySize
 	}
-	return v.write(make([]byte, keySize), int64(slot)*keySize)
+	return v.write(make([]byte, keySize), at...)
 }
 
-// write is durable when it returns nil; v.mu is held. After an error nothing
-// more is written: the kernel may have dropped what it could not write.
-func (v *Vault) write(b []byte, at int64) error {
-	_, err := v.file.WriteAt(b, at)
+// write puts b at each offset and is durable when it returns nil; v.mu is held.
+// After an error nothing more is written: the kernel may have dropped what it
+// could not write.
+func (v *Vault) write(b []byte, at ...int64) (err error) {
+	for i := 0; i < len(at) && err == nil; i++ {
+		_, err = v.file.WriteAt(b, at[i])
+	}
 	if err == nil {
 		err = v.file.Sync()
 	}
