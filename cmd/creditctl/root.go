@@ -20,6 +20,7 @@ func (p *program) commands() []*cobra.Command {
 		p.submitCommand(),
 		p.canonicalCommand(),
 		p.agencyCommand(),
+		p.memberCommand(),
 		p.recordCommand(),
 		p.receiptCommand(),
 		p.verifyCommand(),

@@ -207,6 +207,12 @@ func (s *service) RegisterKey(_ context.Context, _ exchange.Principal, uscc, nam
 func (s *service) RetireKey(context.Context, exchange.Principal, string, sm.KeyID) (exchange.EntryID, error) {
 	return recordID, s.err
 }
+func (s *service) Propose(context.Context, exchange.Principal, peers.Change) (exchange.EntryID, error) {
+	return recordID, s.err
+}
+func (s *service) Approve(context.Context, exchange.Principal, uint64, sm.Digest) (exchange.EntryID, error) {
+	return recordID, s.err
+}
 func (s *service) AgencyKeys(string) []peers.AgencyKey { return s.keys }
 
 type casebook struct {

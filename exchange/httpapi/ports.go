@@ -22,6 +22,8 @@ type Service interface {
 	ImportSources(ctx context.Context, p exchange.Principal, sources []schemas.SourcePlan) error
 	RegisterKey(ctx context.Context, p exchange.Principal, uscc, name, label string, public []byte) (exchange.EntryID, error)
 	RetireKey(ctx context.Context, p exchange.Principal, uscc string, key sm.KeyID) (exchange.EntryID, error)
+	Propose(ctx context.Context, p exchange.Principal, c peers.Change) (exchange.EntryID, error)
+	Approve(ctx context.Context, p exchange.Principal, index uint64, digest sm.Digest) (exchange.EntryID, error)
 	// AgencyKeys lists an agency's keys, retired ones included.
 	AgencyKeys(uscc string) []peers.AgencyKey
 }

@@ -34,6 +34,8 @@ var (
 	correctors = append(agencies[:2:2], operators...)
 	apps       = []exchange.Role{exchange.RoleApp}
 	entry      = []exchange.Role{exchange.RoleAgencyEntry}
+	deciders   = []exchange.Role{exchange.RoleOperator, exchange.RoleSecadmin}
+	admins     = append(overseers[:2:2], exchange.RoleSysadmin, exchange.RoleSecadmin, exchange.RoleAuditAdmin)
 )
 
 // routes is everything there is. Agencies see what is their own only: the
@@ -55,6 +57,11 @@ func (a *API) routes() []route {
 		{method: "POST", path: "/v1/agencies/{uscc}/keys", roles: operators, body: maxJSONBody, handle: a.addKey},
 		{method: "GET", path: "/v1/agencies/{uscc}/keys", roles: overseers, handle: a.keys},
 		{method: "DELETE", path: "/v1/agencies/{uscc}/keys/{id}", roles: operators, handle: a.retireKey},
+
+		{method: "GET", path: "/v1/members", roles: admins, handle: a.members},
+		{method: "GET", path: "/v1/governance", roles: admins, handle: a.proposals},
+		{method: "POST", path: "/v1/governance", roles: deciders, body: maxJSONBody, handle: a.propose},
+		{method: "POST", path: "/v1/governance/{index}/approvals", roles: deciders, body: maxJSONBody, handle: a.approve},
 
 		{method: "PUT", path: "/v1/subscriptions/{uscc}", roles: apps, body: maxJSONBody, handle: a.bind},
 		{method: "DELETE", path: "/v1/subscriptions/{uscc}", roles: apps, handle: a.unbind},

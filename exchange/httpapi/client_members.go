@@ -1,0 +1,37 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/peers"
+)
+
+// Members reads the directory.
+func (c *Client) Members(ctx context.Context) (Members, error) {
+	return get[Members](ctx, c, call{method: http.MethodGet, path: path("members")})
+}
+
+// Proposals lists what waits for approvals.
+func (c *Client) Proposals(ctx context.Context) (Page[ProposalView], error) {
+	return get[Page[ProposalView]](ctx, c, call{method: http.MethodGet, path: path("governance")})
+}
+
+// Propose puts a change before the regions.
+func (c *Client) Propose(ctx context.Context, change peers.Change) (GovernanceEntry, error) {
+	body, h, err := jsonBody(change)
+	if err != nil {
+		return GovernanceEntry{}, err
+	}
+	return get[GovernanceEntry](ctx, c, call{method: http.MethodPost, path: path("governance"), header: h, body: body})
+}
+
+// Approve adds this region's approval to a proposal.
+func (c *Client) Approve(ctx context.Context, index uint64, digest sm.Digest) (GovernanceEntry, error) {
+	body, h, err := jsonBody(Approval{Digest: digest})
+	if err != nil {
+		return GovernanceEntry{}, err
+	}
+	return get[GovernanceEntry](ctx, c, call{method: http.MethodPost, path: path("governance", number(index), "approvals"), header: h, body: body})
+}
