@@ -23,7 +23,7 @@ func TestVectors(t *testing.T) {
 		final bool
 	}{
 		"witnessed.json": {Witnessed, true}, "provisional.json": {Provisional, false},
-		"ticket.json": {Ticket, true},
+		"ticket.json": {Ticket, true}, "rotated.json": {Witnessed, true},
 	} {
 		v, err := Verify(vector(t, name), &g)
 		if err != nil || v.State != want.state || v.Final() != want.final {
@@ -57,4 +57,15 @@ func makeVectors(t *testing.T) {
 	save("provisional.json", provisional, err)
 	ticket, err := must[Receipt](t)(w.builder().Ticket(tianjin, w.batch[tianjin], w.ledger, home.Header)).Marshal()
 	save("ticket.json", ticket, err)
+
+	changes(w)
+	sent := w.seal(tianjin, []byte("a record"), byRegion(t), beijing)
+	index := w.commit(tianjin, sent)
+	w.keep(beijing, tianjin, hebei)
+	rotated := must[Receipt](t)(w.builder().Entry(index))
+	if err := w.builder().Disclose(&rotated, tianjin, w.open(sent)); err != nil {
+		t.Fatal(err)
+	}
+	raw, err = rotated.Marshal()
+	save("rotated.json", raw, err)
 }

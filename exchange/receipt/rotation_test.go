@@ -1,0 +1,170 @@
+package receipt
+
+import (
+	"crypto/rand"
+	"slices"
+	"testing"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/peers"
+)
+
+// decide puts a change into force: proposed by the first of these regions,
+// approved by the others.
+func (w *world) decide(c peers.Change, by ...peers.Region) {
+	w.t.Helper()
+	body := must[[]byte](w.t)(peers.EncodeProposal(c))
+	at := w.commit(by[0], w.governance(by[0], peers.KindPropose, body))
+	approval := must[[]byte](w.t)(peers.EncodeApproval(at, sm.Sum(body)))
+	for _, r := range by[1:] {
+		w.commit(r, w.governance(r, peers.KindApprove, approval))
+	}
+}
+
+// voters are who decides in a world that a region may have left.
+func (w *world) voters() []peers.Region {
+	return w.store.Directory().Voters()[:w.store.Directory().Approvals()]
+}
+
+// keyAdd brings a key in.
+func (w *world) keyAdd(r peers.Region, purpose peers.Purpose, key []byte, by interface {
+	Sign(sm.Label, sm.Digest, []byte) ([]byte, error)
+}) {
+	w.t.Helper()
+	c := peers.Change{Change: peers.ChangeKeyAdd, Region: r, Purpose: purpose.String(), Key: key}
+	w.decide(must[peers.Change](w.t)(c.Prove(w.ledger, by)), w.voters()...)
+}
+
+func (w *world) keyRetire(r peers.Region, purpose peers.Purpose, id sm.KeyID) {
+	w.t.Helper()
+	w.decide(peers.Change{Change: peers.ChangeKeyRetire, Region: r, Purpose: purpose.String(), KeyID: id[:]}, w.voters()...)
+}
+
+// handover witnesses the present state by regions of the set before a change.
+func (w *world) handover(by ...peers.Region) {
+	w.t.Helper()
+	w.handovers = append(w.handovers, w.keep(by...))
+}
+
+// others are the regions but one.
+func others(r peers.Region) []peers.Region {
+	return slices.DeleteFunc(slices.Clone(founders), func(o peers.Region) bool { return o == r })
+}
+
+// rotateWitness replaces a region's witness key: added, then the old one ended.
+func (w *world) rotateWitness(r peers.Region) {
+	w.t.Helper()
+	next := must[*sm.WitnessKey](w.t)(sm.Generate[sm.Witness](rand.Reader))
+	w.keyAdd(r, peers.PurposeWitness, next.Public().Bytes(), next)
+	w.handover(others(r)...)
+	w.keyRetire(r, peers.PurposeWitness, w.witness[r].Public().ID())
+	w.handover(others(r)...)
+	w.witness[r] = next
+}
+
+// rotateBatch replaces a region's batch key.
+func (w *world) rotateBatch(r peers.Region) {
+	w.t.Helper()
+	next := must[*sm.BatchKey](w.t)(sm.Generate[sm.Batch](rand.Reader))
+	w.keyAdd(r, peers.PurposeBatch, next.Public().Bytes(), next)
+	old := w.batch[r]
+	w.batch[r] = next
+	w.keyRetire(r, peers.PurposeBatch, old.Public().ID())
+}
+
+// changes are three rotations of witness keys, one of Tianjin's batch key, and
+// the departure of Shanxi.
+func changes(w *world) {
+	w.t.Helper()
+	for _, r := range []peers.Region{beijing, tianjin, hebei} {
+		w.rotateWitness(r)
+	}
+	w.rotateBatch(tianjin)
+	w.keep()
+	w.decide(peers.Change{Change: peers.ChangeLeave, Region: shanxi}, w.voters()...)
+	w.handover(beijing, hebei, shanxi)
+}
+
+// What was proven once stays proven, and what comes after the changes is shown
+// from the same genesis.
+func TestReceiptsOutliveRotationsAndDepartures(t *testing.T) {
+	w := newWorld(t)
+	sent := w.seal(tianjin, []byte("before"), byRegion(t), beijing)
+	w.commit(tianjin, sent)
+	w.keep()
+	old := w.entry(0)
+	changes(w)
+	newest := w.commit(tianjin, w.seal(tianjin, []byte("after"), byRegion(t), beijing))
+	w.keep(beijing, tianjin, hebei)
+
+	if code := failed(t, old, &w.genesis); code != "" {
+		t.Errorf("a receipt from before fails %s", code)
+	}
+	if again := w.entry(0); failed(t, again, &w.genesis) != "" || len(again) > 4<<10 {
+		t.Errorf("the same entry's receipt of today: %s, %d bytes", failed(t, again, &w.genesis), len(again))
+	}
+	late := w.entry(newest)
+	v, err := Verify(late, &w.genesis)
+	if err != nil || v.State != Witnessed || v.Of != 3 || len(v.Witnesses) != 3 {
+		t.Fatalf("a receipt from behind the changes: %v %+v", err, v)
+	}
+	r := must[Receipt](t)(Parse(late))
+	if len(r.Handovers) != 7 || r.Key == nil {
+		t.Fatalf("%d handovers, key shown: %v", len(r.Handovers), r.Key != nil)
+	}
+	short := r
+	short.Handovers = nil
+	plain := len(must[[]byte](t)(short.Marshal()))
+	if each := (len(late) - plain) / len(r.Handovers); plain > 4<<10 || each > 800 {
+		t.Errorf("%d bytes and %d for each change", plain, each)
+	}
+
+	for name, change := range map[string]func(*Receipt){
+		"a handover is missing":       func(r *Receipt) { r.Handovers = slices.Delete(r.Handovers, 2, 3) },
+		"the handovers end too early": func(r *Receipt) { r.Handovers = r.Handovers[:4] },
+		"no handovers at all":         func(r *Receipt) { r.Handovers = nil },
+		"the key is not shown":        func(r *Receipt) { r.Key = nil },
+		"a key's record is another":   func(r *Receipt) { r.Key.Record[10] ^= 1 },
+		"a key's place is another":    func(r *Receipt) { r.Key.Index ^= 1 },
+	} {
+		if changed(t, w, late, change) == "" {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// A batch key is good for what it signed while it was in force; what lies in
+// the time that a revocation suspects is said to be in doubt.
+func TestRevokedKeyLeavesDoubt(t *testing.T) {
+	w := newWorld(t)
+	sure := w.commit(tianjin, w.notes(tianjin, 2)...)
+	doubtful := w.commit(tianjin, w.notes(tianjin, 2)...)
+	next := must[*sm.BatchKey](t)(sm.Generate[sm.Batch](rand.Reader))
+	id := w.batch[tianjin].Public().ID()
+	w.keyAdd(tianjin, peers.PurposeBatch, next.Public().Bytes(), next)
+	w.decide(peers.Change{
+		Change: peers.ChangeKeyRevoke, Region: tianjin, Purpose: peers.PurposeBatch.String(), KeyID: id[:], SuspectFrom: doubtful,
+	}, beijing, hebei, shanxi)
+	w.keep()
+	for index, want := range map[uint64]bool{sure: false, sure + 1: false, doubtful: true, doubtful + 1: true} {
+		v, err := Verify(w.entry(index), &w.genesis)
+		if err != nil || v.Doubtful != want {
+			t.Errorf("entry %d: %v, doubtful %v", index, err, v.Doubtful)
+		}
+	}
+}
+
+// A ticket by a key that no founder had shows the key as in force.
+func TestTicketByAYoungerKey(t *testing.T) {
+	w := newWorld(t)
+	w.rotateBatch(tianjin)
+	w.keep()
+	home := w.seal(tianjin, []byte("home"), byRegion(t))
+	raw := must[[]byte](t)(must[Receipt](t)(w.builder().Ticket(tianjin, w.batch[tianjin], w.ledger, home.Header)).Marshal())
+	if v, err := Verify(raw, &w.genesis); err != nil || !v.Final() {
+		t.Errorf("%v %+v", err, v)
+	}
+	if got := changed(t, w, raw, func(r *Receipt) { r.Key, r.Checkpoint = nil, "" }); got != "TICKET" {
+		t.Errorf("without the key: fails %q", got)
+	}
+}
