@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -29,12 +30,10 @@ type source struct {
 type batcher struct {
 	// apply gives an entry to Raft; wait returns when it has been applied
 	// here. Entries are given in order, so it is not called concurrently.
-	apply func(data []byte) (wait func() (index uint64, err error))
-	// committed is called with the index of an entry that nothing is behind.
-	committed func(index uint64)
-	fault     func(error)
-	slots     chan struct{} // one per entry under way
-	done      <-chan struct{}
+	apply func(data []byte) (wait func() error)
+	fault func(error)
+	slots chan struct{} // one per entry under way
+	done  <-chan struct{}
 
 	mu      sync.Mutex
 	space   *sync.Cond    // signalled when a queue has shrunk
@@ -45,11 +44,14 @@ type batcher struct {
 	waiting int    // items in all queues
 	mark    []byte // goes into the next entry; nil for none
 	wake    chan struct{}
+	// underWay are the entries that hold a slot, each by its first item; one
+	// without items by the zero id.
+	underWay []*proposalID
 }
 
-func newBatcher(inFlight int, apply func([]byte) func() (uint64, error), committed func(uint64), fault func(error), done <-chan struct{}) *batcher {
+func newBatcher(inFlight int, apply func([]byte) func() error, fault func(error), done <-chan struct{}) *batcher {
 	b := &batcher{
-		apply: apply, committed: committed, fault: fault, done: done,
+		apply: apply, fault: fault, done: done,
 		slots: make(chan struct{}, inFlight), wake: make(chan struct{}, 1), office: make(chan struct{}),
 	}
 	b.space = sync.NewCond(&b.mu)
@@ -166,13 +168,6 @@ func (b *batcher) lose() {
 	}
 }
 
-// idle reports whether nothing waits and nothing is under way.
-func (b *batcher) idle() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.waiting == 0 && len(b.slots) <= 1 // run holds one while it waits
-}
-
 // run cuts entries until the node shuts down.
 func (b *batcher) run() {
 	for {
@@ -190,17 +185,54 @@ func (b *batcher) run() {
 			b.fault(err)
 			return
 		}
+		entry := new(proposalID)
+		if len(items) > 0 {
+			*entry = items[0].id
+		}
+		b.depart(entry)
 		wait := b.apply(data)
 		go func() { // ends with Raft's answer, which Raft forgets when it shuts down
-			index, err := wait()
-			if err != nil {
+			if err := wait(); err != nil {
 				b.lose()
 			}
-			<-b.slots
-			if err == nil && b.idle() {
-				b.committed(index)
-			}
+			b.arrive(entry)
 		}()
+	}
+}
+
+func (b *batcher) depart(entry *proposalID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.underWay = append(b.underWay, entry)
+}
+
+// arrive frees an entry's slot, unless that has been done.
+func (b *batcher) arrive(entry *proposalID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.Index(b.underWay, entry); i >= 0 {
+		b.underWay = slices.Delete(b.underWay, i, i+1)
+		<-b.slots
+	}
+}
+
+// shown frees the slot of an entry that Raft is showing to the state machine:
+// it has been committed, and the next one may be on its way while this one is
+// being applied. Only one that is waiting to be applied holds its slot on, so
+// a state machine that falls behind slows everybody down.
+func (b *batcher) shown(ids []proposalID) {
+	if len(ids) == 0 {
+		return
+	}
+	b.mu.Lock()
+	i := slices.IndexFunc(b.underWay, func(first *proposalID) bool { return *first == ids[0] })
+	var entry *proposalID
+	if i >= 0 {
+		entry = b.underWay[i]
+	}
+	b.mu.Unlock()
+	if entry != nil {
+		b.arrive(entry)
 	}
 }
 

@@ -18,20 +18,20 @@ type bench struct {
 func newBench(t *testing.T, inFlight int) *bench {
 	done := make(chan struct{})
 	x := &bench{entries: make(chan []byte), answers: make(chan error)}
-	x.b = newBatcher(inFlight, func(data []byte) func() (uint64, error) {
+	x.b = newBatcher(inFlight, func(data []byte) func() error {
 		select {
 		case x.entries <- data:
 		case <-done:
 		}
-		return func() (uint64, error) {
+		return func() error {
 			select {
 			case err := <-x.answers:
-				return 0, err
+				return err
 			case <-done:
-				return 0, nil
+				return nil
 			}
 		}
-	}, func(uint64) {}, func(err error) { t.Error(err) }, done)
+	}, func(err error) { t.Error(err) }, done)
 	ended := make(chan struct{})
 	go func() { x.b.run(); close(ended) }()
 	t.Cleanup(func() { close(done); <-ended })
@@ -111,6 +111,42 @@ func TestAnEntryIsBoundedInBytes(t *testing.T) {
 		}
 		x.answers <- nil
 	}
+}
+
+// The next entry leaves when the one before it is committed. It need not wait
+// until that one has been applied, and what was applied frees nothing twice.
+func TestAnEntryMakesRoomWhenItIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newBench(t, 1)
+		s := x.b.source(0, func() {})
+		x.b.lead(true)
+		push := func(n int) {
+			if err := x.b.push(s, numberedItem(1, n, 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		push(0)
+		first := x.next(t)
+		push(1)
+		synctest.Wait() // 1 waits for 0
+		push(2)
+		x.b.shown(first)
+		if got := x.next(t); len(got) != 2 {
+			t.Errorf("%d items in the second entry", len(got))
+		}
+		x.answers <- nil // the first one has been applied
+		push(3)
+		synctest.Wait()
+		select {
+		case <-x.entries:
+			t.Error("two entries are under way")
+		default:
+		}
+		x.answers <- nil // the second one
+		if got := x.next(t); len(got) != 1 {
+			t.Errorf("%d items in the third entry", len(got))
+		}
+	})
 }
 
 // After an entry was lost nothing that was queued behind it may get ahead.

@@ -24,6 +24,7 @@ func (s *tally) Apply(_, _ uint64, items [][]byte) []any {
 	return make([]any, len(items))
 }
 
+func (s *tally) Prepare(uint64, [][]byte)   {}
 func (s *tally) Applied() uint64            { return 0 }
 func (s *tally) Point() (uint64, sm.Digest) { return s.n.Load(), sm.Digest{} }
 func (s *tally) Sync(uint64) error          { return nil }

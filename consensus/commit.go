@@ -4,12 +4,11 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// An idle follower learns that an entry has been committed at the next append or
-// after CommitTimeout, whichever is first, and only then can a proposer there be
-// answered: 5 to 10 ms for nothing. So the leader says it at once, when nothing
-// is behind the entry that would say it anyway, with the message that Raft
-// itself sends at the timeout: an append without entries behind the committed
-// one, in the term in which this node had it committed.
+// A follower learns that an entry has been committed with the next append, after
+// it has stored what is in it, or when the leader has been idle for CommitTimeout;
+// only then can a proposer there be answered. So the leader says it at once,
+// with the message that Raft itself sends at the timeout: an append without
+// entries behind the committed one, in that one's term.
 type announcer struct {
 	n     *Node
 	peers []announcedPeer
@@ -30,19 +29,15 @@ func newAnnouncer(n *Node) *announcer {
 	return a
 }
 
-// committed tells the others that the entry at index, appended by this node as
-// leader, has been committed.
-func (a *announcer) committed(index uint64) {
-	var l raft.Log
-	if a.n.storage.cache.GetLog(index, &l) != nil {
-		return
-	}
+// committed tells the others that an entry has been committed. One of an earlier
+// leader they pass over, for its term is over.
+func (a *announcer) committed(l *raft.Log) {
 	req := &raft.AppendEntriesRequest{
 		RPCHeader: raft.RPCHeader{
 			ProtocolVersion: raft.ProtocolVersionMax,
 			ID:              []byte(a.n.cfg.ID), Addr: []byte(a.n.cfg.Network.LocalAddr()),
 		},
-		Term: l.Term, PrevLogEntry: index, PrevLogTerm: l.Term, LeaderCommitIndex: index,
+		Term: l.Term, PrevLogEntry: l.Index, PrevLogTerm: l.Term, LeaderCommitIndex: l.Index,
 	}
 	for _, p := range a.peers {
 		select {

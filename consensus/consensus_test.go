@@ -29,6 +29,9 @@ func TestAnItemProposedAtAFollowerIsAppliedEverywhere(t *testing.T) {
 		if err := m.node.WaitApplied(testContext(t), got.Index); err != nil {
 			t.Error(err)
 		}
+		if told := m.machine.toldOf(got.Index); len(told) != 1 || string(told[0]) != "notice 1" {
+			t.Errorf("%s was told of %q before it applied the item", m.id, told)
+		}
 	}
 	s := c.leader().node.Status()
 	if s.State != "Leader" || len(s.Peers) != 3 || s.Applied < got.Index || s.Commit < got.Index {

@@ -36,6 +36,10 @@ func (f *fsm) Apply(l *raft.Log) any {
 	if len(mark) > 0 {
 		n.readMark(l.Index, l.Term, mark)
 	}
+	n.batcher.shown(ids)
+	if n.batcher.inCharge() {
+		n.announcer.committed(l)
+	}
 	results := n.cfg.StateMachine.Apply(l.Index, l.Term, items)
 	if len(results) != len(items) {
 		n.fatal(fmt.Errorf("consensus: %d results for %d items of entry %d", len(results), len(items), l.Index))

@@ -22,6 +22,8 @@ type checkedLog struct {
 	// applied is the last index that the state machine has taken in; a suffix
 	// that reaches down to it is never given up, whoever asks.
 	applied atomic.Uint64
+	// ahead is told of each command entry's items before they are written.
+	ahead func(index uint64, items [][]byte)
 	// appended is called after each append.
 	appended func()
 	trailing trailing
@@ -70,12 +72,28 @@ func (c *checkedLog) StoreLogs(logs []*raft.Log) error {
 			return err
 		}
 	}
+	c.tellAhead(logs)
 	if err := c.timed("appending to the Raft log", func() error { return c.LogStore.StoreLogs(sealed) }); err != nil {
 		return err
 	}
 	c.trailing.appended(logs)
 	c.appended()
 	return nil
+}
+
+// tellAhead has the state machine work while the disk and the other nodes do.
+func (c *checkedLog) tellAhead(logs []*raft.Log) {
+	if c.ahead == nil {
+		return // before the node runs
+	}
+	for _, l := range logs {
+		if l.Type != raft.LogCommand {
+			continue
+		}
+		if _, _, items, err := parsePayload(l.Data); err == nil && len(items) > 0 {
+			c.ahead(l.Index, items)
+		}
+	}
 }
 
 func (c *checkedLog) DeleteRange(first, last uint64) error {

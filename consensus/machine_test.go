@@ -25,12 +25,16 @@ type machine struct {
 	indexes []uint64 // applied indexes, one per Apply
 	sizes   []int    // ledger size after each
 
+	foretold map[uint64][][]byte // items by the index that Prepare was given
+
 	synced, syncedSize uint64 // durable position
 	staged             [][]byte
 	installs           int
 }
 
-func newMachine() *machine { return &machine{places: map[string]int{}} }
+func newMachine() *machine {
+	return &machine{places: map[string]int{}, foretold: map[uint64][][]byte{}}
+}
 
 func (m *machine) add(item []byte) (place int, fresh bool) {
 	if at, ok := m.places[string(item)]; ok {
@@ -41,6 +45,19 @@ func (m *machine) add(item []byte) (place int, fresh bool) {
 	m.entries = append(m.entries, item)
 	m.leaves = append(m.leaves, ledger.LeafHash(item))
 	return at, true
+}
+
+// Prepare notes what it was told, for Apply to find.
+func (m *machine) Prepare(index uint64, items [][]byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.foretold[index] = items
+}
+
+func (m *machine) toldOf(index uint64) [][]byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.foretold[index]
 }
 
 func (m *machine) Apply(index, _ uint64, items [][]byte) []any {

@@ -59,13 +59,14 @@ func Open(cfg Config) (*Node, error) {
 		n.cancel()
 		return nil, err
 	}
+	n.storage.log.ahead = cfg.StateMachine.Prepare
 	n.storage.snapshots.confirm = n.confirm
 	n.storage.snapshots.allow = n.CheckConfiguration
 	n.applied.at = cfg.StateMachine.Applied()
 	n.storage.log.applied.Store(n.applied.at)
 	n.announcer = newAnnouncer(n)
 	n.marker = &marker{n: n, grown: make(chan struct{}, 1)}
-	n.batcher = newBatcher(cfg.InFlight, n.applyEntry, n.announcer.committed, n.fatal, n.done)
+	n.batcher = newBatcher(cfg.InFlight, n.applyEntry, n.fatal, n.done)
 
 	cfg.Network.Handle(laneName, n.serveLane)
 	cfg.Network.Handle(readName, n.serveReadIndex)
@@ -118,15 +119,9 @@ func CheckConfiguration(want, got raft.Configuration) error {
 	return nil
 }
 
-// applyEntry gives an entry to Raft.
-func (n *Node) applyEntry(data []byte) (wait func() (uint64, error)) {
-	future := n.raft.ApplyLog(raft.Log{Data: data}, 0)
-	return func() (uint64, error) {
-		if err := future.Error(); err != nil {
-			return 0, err
-		}
-		return future.Index(), nil
-	}
+// applyEntry gives an entry to Raft; wait returns when it has been applied here.
+func (n *Node) applyEntry(data []byte) (wait func() error) {
+	return n.raft.ApplyLog(raft.Log{Data: data}, 0).Error
 }
 
 // watchElection opens the batcher when this node has been elected and closes it
@@ -166,13 +161,7 @@ func (n *Node) takeOffice(term int, ready chan<- int) {
 	}
 	for n.raft.State() == raft.Leader {
 		applied := make(chan error, 1)
-		go func() {
-			index, err := n.applyEntry(data)()
-			if err == nil {
-				n.announcer.committed(index)
-			}
-			applied <- err
-		}()
+		go func() { applied <- n.applyEntry(data)() }()
 		select {
 		case err = <-applied:
 		case <-n.done:

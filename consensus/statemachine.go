@@ -23,6 +23,13 @@ type StateMachine interface {
 	// kept but never changed.
 	Apply(index, term uint64, items [][]byte) []any
 
+	// Prepare is told of the items of an entry that is being written to the
+	// log, so that what depends on their bytes alone can be worked out before
+	// Apply asks for it. The entry may never be applied, and another one may
+	// come in its place; Apply's results don't depend on it. It returns at
+	// once and is called concurrently with the other methods.
+	Prepare(index uint64, items [][]byte)
+
 	// Applied returns the last index whose effect would survive a crash now.
 	Applied() uint64
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"runtime"
 	"slices"
 	"time"
 
@@ -24,7 +23,6 @@ func (st *state) apply(index, term uint64, items [][]byte, stored bool) []any {
 
 	st.mu.RLock()
 	err, known, directory := st.failed, st.applied.index, st.directory
-	candidates := make([]*candidate, len(items))
 	st.mu.RUnlock()
 	if err == nil && index <= known && !stored {
 		err = errApplied
@@ -32,12 +30,10 @@ func (st *state) apply(index, term uint64, items [][]byte, stored bool) []any {
 	if err != nil {
 		return all(results, err)
 	}
-	each(indexed(candidates, items), runtime.GOMAXPROCS(0), func(c *candidate) {
-		*c = *parse(c.raw, stored)
-		if key, ok := st.worthPreparing(c, directory); ok {
-			c.prepare(key, st.config.Verified)
-		}
-	})
+	candidates := st.foreseenAs(index, items)
+	if candidates == nil {
+		candidates = st.candidates(items, stored, directory)
+	}
 
 	st.mu.Lock()
 	grown := false
@@ -73,13 +69,6 @@ func (st *state) apply(index, term uint64, items [][]byte, stored bool) []any {
 		signal(st.urgent)
 	}
 	return results
-}
-
-func indexed(candidates []*candidate, items [][]byte) []*candidate {
-	for i, raw := range items {
-		candidates[i] = &candidate{raw: raw}
-	}
-	return candidates
 }
 
 func all(results []any, err error) []any {

@@ -2,7 +2,9 @@ package store
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/xinqiao/creditgw/consensus/ledger"
 	"github.com/xinqiao/creditgw/crypto/envelope"
@@ -176,25 +178,22 @@ func refuse(code exchange.Code, item int, format string, args ...any) *exchange.
 	return &exchange.Rejection{Code: code, Item: item, Detail: fmt.Sprintf(format, args...)}
 }
 
-// each calls f for every candidate, a few at a time, and returns when all calls
-// have. The order of the calls does not matter: f touches its candidate only.
-func each(candidates []*candidate, workers int, f func(*candidate)) {
-	if len(candidates) < 2 || workers < 2 {
-		for _, c := range candidates {
-			f(c)
+// each calls f for 0 to n-1, a few calls at a time, and returns when all have
+// returned. Their order must not matter.
+func each(n int, f func(i int)) {
+	workers := min(runtime.GOMAXPROCS(0), n)
+	if workers < 2 {
+		for i := range n {
+			f(i)
 		}
 		return
 	}
 	var group sync.WaitGroup
-	queue := make(chan *candidate, len(candidates))
-	for _, c := range candidates {
-		queue <- c
-	}
-	close(queue)
-	for range min(workers, len(candidates)) {
+	var next atomic.Int64
+	for range workers {
 		group.Go(func() {
-			for c := range queue {
-				f(c)
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				f(int(i))
 			}
 		})
 	}

@@ -54,6 +54,7 @@ type state struct {
 	backlog     int         // bytes of pending
 	governed    []uint64    // governance entries of pending
 	changed     chan struct{}
+	foreseen    []*foreseen // ascending by index
 	failed      error
 	stats       Stats
 	refusals    *refusals // used by apply alone

@@ -162,6 +162,14 @@ func (s *Store) removeGenerations(keep ...uint64) error {
 	return nil
 }
 
+// Prepare works out, beside what runs, what can be said of an entry's items
+// before it is committed. It keeps the items' memory, which must not change.
+func (s *Store) Prepare(index uint64, items [][]byte) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	s.live.foresee(index, items)
+}
+
 // Apply judges the items of one committed Raft entry, each a batch, and answers
 // each with an exchange.BatchResult; after a storage fault with an error. It
 // keeps the items' memory, which must not change.
