@@ -15,7 +15,7 @@ import (
 
 // version of the layout. A file of another version is refused; deleting it is
 // always safe.
-const version = 1
+const version = 2
 
 // buckets are the file's buckets: docs/formats/casebook.md.
 type buckets struct {
@@ -43,6 +43,7 @@ type buckets struct {
 	firms       *bolt.Bucket // uscc → schemas.Firm
 	authorities *bolt.Bucket // region ‖ uscc → schemas.Authority
 	sources     *bolt.Bucket // uscc ‖ kind → source
+	sums        *bolt.Bucket // name of a bucket → sum
 }
 
 // all lists every bucket under its name.
@@ -54,6 +55,7 @@ func (b *buckets) all() map[string]**bolt.Bucket {
 		"feed": &b.feed, "submissions": &b.submissions, "rows": &b.rows, "idempotency": &b.idempotency,
 		"quarantine": &b.quarantine, "copies": &b.copies, "erasures": &b.erasures, "unerased": &b.unerased,
 		"reports": &b.reports, "firms": &b.firms, "authorities": &b.authorities, "sources": &b.sources,
+		"sums": &b.sums,
 	}
 }
 

@@ -54,7 +54,7 @@ func Open(cfg Config) (*Casebook, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("casebook: %w", err)
 	}
-	db, err := bolt.Open(filepath.Join(cfg.Dir, "casebook.db"), 0o600, &bolt.Options{
+	db, err := bolt.Open(filepath.Join(cfg.Dir, FileName), 0o600, &bolt.Options{
 		Timeout: time.Second, FreelistType: bolt.FreelistMapType, InitialMmapSize: mapSize,
 	})
 	if err != nil {
@@ -87,12 +87,8 @@ func (c *Casebook) load() error {
 		case m.Ledger != c.cfg.LedgerID || m.Region != c.cfg.Region:
 			return fmt.Errorf("casebook: %s belongs to region %s of ledger %s", c.cfg.Dir, m.Region, m.Ledger)
 		}
-		c.done = m
-		raw, err := encoding.Marshal(m)
-		if err != nil {
-			return err
-		}
-		return b.meta.Put(metaKey, raw)
+		c.done = m // written with the first event
+		return nil
 	})
 }
 

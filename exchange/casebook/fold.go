@@ -94,7 +94,8 @@ var errGroupFull = errors.New("group full")
 func (c *Casebook) step(ctx context.Context, next exchange.Position) (work int, err error) {
 	m, _ := c.state()
 	err = c.db.Update(func(tx *bolt.Tx) error {
-		f := &fold{Casebook: c, ctx: ctx, b: bucketsOf(tx), meta: m, deltas: map[string]int64{}, orders: map[uint64]*exchange.Order{}}
+		f := &fold{Casebook: c, ctx: ctx, b: bucketsOf(tx), meta: m, deltas: map[string]int64{},
+			sums: map[*bolt.Bucket]*sum{}, orders: map[uint64]*exchange.Order{}}
 		err := c.cfg.Journal.Read(next, func(at exchange.Position, e exchange.Event) error {
 			if at != f.meta.Position+1 {
 				return fmt.Errorf("casebook: event %d follows event %d in the journal", at, f.meta.Position)
@@ -130,6 +131,7 @@ type fold struct {
 	meta   meta
 	deltas map[string]int64           // of counts
 	orders map[uint64]*exchange.Order // by leaf, those opened in the leaves at hand
+	sums   map[*bolt.Bucket]*sum
 	work   int
 	at     int64 // the event's time, Unix milliseconds
 	err    error
@@ -186,6 +188,7 @@ func (f *fold) finish() {
 		f.putRaw(f.b.counts, []byte(name), u64(uint64(n)))
 	}
 	f.put(f.b.meta, metaKey, f.meta)
+	f.addUp()
 }
 
 func (f *fold) count(name string, delta int64) { f.deltas[name] += delta }
@@ -205,13 +208,24 @@ func (f *fold) put(b *bolt.Bucket, key []byte, v any) {
 	f.putRaw(b, key, raw)
 }
 
+// putRaw and delete are the only ways to change a bucket: they keep its sum.
 func (f *fold) putRaw(b *bolt.Bucket, key, value []byte) {
+	s := f.changed(b)
+	if old, ok := stored(b, key); ok {
+		s.remove(key, old)
+	}
+	s.add(key, value)
 	if err := b.Put(key, value); err != nil {
 		f.fail(err)
 	}
 }
 
 func (f *fold) delete(b *bolt.Bucket, key []byte) {
+	old, ok := stored(b, key)
+	if !ok {
+		return
+	}
+	f.changed(b).remove(key, old)
 	if err := b.Delete(key); err != nil {
 		f.fail(err)
 	}
