@@ -123,8 +123,8 @@ func checkJournal(dir string, progress func(done, total int64)) partCheck {
 }
 
 func checkVault(path string) partCheck {
-	slots, erased, err := vault.Check(path)
-	out := partCheck{Part: "vault", Entries: slots, Erased: erased}
+	r, err := vault.Check(path)
+	out := partCheck{Part: "vault", Entries: r.Slots, Erased: r.Erased}
 	out.found(err)
 	return out
 }

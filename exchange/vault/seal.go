@@ -79,17 +79,18 @@ func (v *Vault) joint(slots []uint64, context sm.Digest) (sm.ContentKey, error) 
 func (v *Vault) key(slot uint64) (sm.ContentKey, error) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	var key sm.ContentKey
 	if slot == 0 || slot > v.slots {
-		return key, notFound(slot)
+		return erased, notFound(slot)
 	}
-	if _, err := v.file.ReadAt(key[:], int64(slot)*keySize); err != nil {
-		return key, fmt.Errorf("vault: read: %w", err)
+	var raw [slotSize]byte
+	if _, err := v.file.ReadAt(raw[:], int64(slot)*slotSize); err != nil {
+		return erased, fmt.Errorf("vault: read: %w", err)
 	}
-	if key == (sm.ContentKey{}) {
-		return key, fmt.Errorf("vault: slot %d: %w", slot, exchange.ErrErased)
+	key, err := parseSlot(slot, raw[:])
+	if err == nil && key == erased {
+		err = fmt.Errorf("vault: slot %d: %w", slot, exchange.ErrErased)
 	}
-	return key, nil
+	return key, err
 }
 
 // nonce is the purpose and an 11-byte counter.

@@ -3,10 +3,8 @@
 package vault
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -18,15 +16,8 @@ import (
 )
 
 const (
-	headerSize = 16 // as long as a key, so that slot n is at n × 16
-	keySize    = sm.ContentKeySize
-	block      = 4096    // slots drawn at a time
-	maxSlots   = 1 << 36 // 1 TiB of keys
-)
-
-var (
-	magic      = [4]byte([]byte("xqvt"))
-	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+	block    = 4096    // slots drawn at a time
+	maxSlots = 1 << 36 // 2 TiB
 )
 
 // Config is what a vault is built from.
@@ -109,27 +100,8 @@ func load(f *os.File) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("vault: %s is damaged at offset 0: %w", f.Name(), err)
 	}
-	if end := int64(slots+1) * keySize; info.Size() < end {
+	if end := int64(slots+1) * slotSize; info.Size() < end {
 		return 0, fmt.Errorf("vault: %s is damaged at offset %d: it should have %d bytes", f.Name(), info.Size(), end)
-	}
-	return slots, nil
-}
-
-func header(slots uint64) []byte {
-	b := append(make([]byte, 0, headerSize), magic[:]...)
-	b = binary.BigEndian.AppendUint64(b, slots)
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-}
-
-func parseHeader(b []byte) (slots uint64, err error) {
-	switch {
-	case [4]byte(b) != magic:
-		return 0, errors.New("not a vault of this version")
-	case crc32.Checksum(b[:12], castagnoli) != binary.BigEndian.Uint32(b[12:]):
-		return 0, errors.New("header does not match its checksum")
-	}
-	if slots = binary.BigEndian.Uint64(b[4:]); slots > maxSlots {
-		return 0, errors.New("header out of range")
 	}
 	return slots, nil
 }
@@ -163,19 +135,23 @@ func (v *Vault) Ensure(next uint64) error {
 // so a crash in between leaves bytes that are written again.
 func (v *Vault) grow() error {
 	keys := make([]byte, block*keySize)
+	defer clear(keys)
 	if _, err := io.ReadFull(v.cfg.Rand, keys); err != nil {
 		return fmt.Errorf("vault: random source: %w", err)
 	}
-	for k := keys; len(k) > 0; k = k[keySize:] {
-		if [keySize]byte(k) == ([keySize]byte{}) {
+	slots := make([]byte, 0, block*slotSize)
+	defer func() { clear(slots) }()
+	for i := range uint64(block) {
+		key := sm.ContentKey(keys[i*keySize:])
+		if key == erased {
 			return errors.New("vault: random source gave 16 zero bytes")
 		}
+		slots = appendSlot(slots, v.slots+1+i, key)
 	}
-	err := v.write(keys, int64(v.slots+1)*keySize)
+	err := v.write(slots, int64(v.slots+1)*slotSize)
 	if err == nil {
 		err = v.write(header(v.slots+block), 0)
 	}
-	clear(keys)
 	if err != nil {
 		return err
 	}
@@ -195,9 +171,9 @@ func (v *Vault) Erase(slots ...uint64) error {
 		if slot == 0 || slot > v.slots {
 			return notFound(slot)
 		}
-		at[i] = int64(slot) * keySize
+		at[i] = int64(slot) * slotSize
 	}
-	return v.write(make([]byte, keySize), at...)
+	return v.write(make([]byte, slotSize), at...)
 }
 
 // write puts b at each offset and is durable when it returns nil; v.mu is held.

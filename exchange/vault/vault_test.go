@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -79,8 +80,8 @@ func TestWhatWasSealedOpensAfterReopeningUntilItsSlotIsErased(t *testing.T) {
 		t.Errorf("sealing under an erased slot: %v", err)
 	}
 	closeVault(t, v)
-	if slots, erased, err := Check(path); slots != 2*block || erased != 1 || err != nil {
-		t.Errorf("check: %d slots, %d erased, %v", slots, erased, err)
+	if r, err := Check(path); r != (Report{Slots: 2 * block, Erased: 1}) || err != nil {
+		t.Errorf("check: %+v, %v", r, err)
 	}
 }
 
@@ -100,9 +101,9 @@ func TestErasingOverwritesTheKeyAndNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clear(before[7*16 : 8*16])
+	clear(before[7*slotSize : 8*slotSize])
 	if !bytes.Equal(before, after) {
-		t.Error("the file differs in more than 16 zero bytes at 7 × 16")
+		t.Error("the file differs in more than the 32 bytes of slot 7")
 	}
 }
 
@@ -133,7 +134,7 @@ func TestPurposeAndCounterAreTheNonce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := sm.ContentKey(raw[16:32])
+	key := sm.ContentKey(raw[slotSize:])
 	sealed := seal(t, v, 1, exchange.PurposeReminder, 0x0102, "text")
 	nonce := [12]byte{0: 3, 10: 1, 11: 2}
 	if text, err := key.Open(nonce, sealed, nil); err != nil || string(text) != "text" {
@@ -156,11 +157,35 @@ func TestARottenKeyIsNamedByItsSlot(t *testing.T) {
 	defer closeVault(t, v)
 	ensure(t, v, 2)
 	sealed := seal(t, v, 9, exchange.PurposeRow, 0, "private")
-	if _, err := v.file.WriteAt([]byte{0x55, 0x55}, 9*16+3); err != nil {
+	if err := v.Erase(11); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := v.Open(9, exchange.PurposeRow, 0, sealed); err == nil || !strings.Contains(err.Error(), "slot 9") {
-		t.Errorf("%v", err)
+	was, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, slot := range []uint64{9, 11} { // one in use, one erased
+		for at := slot * slotSize; at < (slot+1)*slotSize; at++ {
+			if _, err := v.file.WriteAt([]byte{was[at] ^ 4}, int64(at)); err != nil {
+				t.Fatal(err)
+			}
+			named := fmt.Sprintf("slot %d ", slot)
+			if _, err := v.Open(slot, exchange.PurposeRow, 0, sealed); err == nil || !strings.Contains(err.Error(), named) {
+				t.Errorf("opened: %v", err)
+			}
+			if _, err := v.Seal(slot, exchange.PurposeRow, 0, nil); err == nil || errors.Is(err, exchange.ErrErased) {
+				t.Errorf("sealed under it: %v", err)
+			}
+			if r, err := v.Check(); err == nil || !strings.Contains(err.Error(), named) || r.Slots != block {
+				t.Errorf("check: %+v, %v", r, err)
+			}
+			if _, err := v.file.WriteAt(was[at:at+1], int64(at)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if r, err := v.Check(); err != nil || r.Erased != 1 {
+		t.Errorf("mended: %+v, %v", r, err)
 	}
 }
 
@@ -217,7 +242,7 @@ func TestDamageIsRefused(t *testing.T) {
 		if _, err := Open(Config{Path: path}); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, _, err := Check(path); err == nil {
+		if _, err := Check(path); err == nil {
 			t.Errorf("%s: check finds nothing", name)
 		}
 	}
@@ -311,11 +336,15 @@ func TestConcurrentUseKeepsEverySlotsKey(t *testing.T) {
 	wg.Wait()
 }
 
-// The vector of docs/formats/vault.md.
-func TestHeaderVector(t *testing.T) {
-	const want = "78717674" + "0000000000001000" + "59752a5f"
-	if got := hex.EncodeToString(header(4096)); got != want {
+// The vectors of docs/formats/vault.md.
+func TestVectors(t *testing.T) {
+	zeros := strings.Repeat("00", 12)
+	if got := hex.EncodeToString(header(4096)); got != "78717674"+"0000000000001000"+zeros+"00000000"+"62a0bde5" {
 		t.Errorf("header of 4,096 slots is %s", got)
+	}
+	key := sm.ContentKey{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+	if got := hex.EncodeToString(appendSlot(nil, 1, key)); got != "000102030405060708090a0b0c0d0e0f"+zeros+"bb5084a7" {
+		t.Errorf("slot 1 is %s", got)
 	}
 }
 
