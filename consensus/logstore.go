@@ -145,11 +145,17 @@ func (c *checkedStable) Get(key []byte) ([]byte, error) {
 	if err != nil || len(sealed) == 0 {
 		return nil, err
 	}
+	value, err := unsealStable(key, sealed)
+	if err != nil {
+		c.fatal(err)
+	}
+	return value, err
+}
+
+func unsealStable(key, sealed []byte) ([]byte, error) {
 	n := len(sealed) - checksumSize
 	if n < 0 || stableChecksum(key, sealed[:n]) != binary.BigEndian.Uint32(sealed[n:]) {
-		err := fmt.Errorf("%w: Raft's %s", errRecord, key)
-		c.fatal(err)
-		return nil, err
+		return nil, fmt.Errorf("%w: Raft's %s", errRecord, key)
 	}
 	return sealed[:n], nil
 }

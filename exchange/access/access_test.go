@@ -179,6 +179,7 @@ func TestAnUnreadableFileLetsNobodyInAndSaysSo(t *testing.T) {
 		"unknown field": bytes.Replace(good, []byte(`"version"`), []byte(`"owner": 1, "version"`), 1),
 		"next version":  bytes.Replace(good, []byte(`"version": 1`), []byte(`"version": 2`), 1),
 		"unknown role":  bytes.Replace(good, []byte(`"app"`), []byte(`"root"`), 1),
+		"other space":   bytes.Replace(good, []byte("  "), []byte(" \t"), 1),
 		"no hash":       bytes.Replace(good, []byte(`"hash"`), []byte(`"label"`), 1),
 	} {
 		write(good)

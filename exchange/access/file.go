@@ -43,8 +43,28 @@ type Token struct {
 func (t Token) InForce(at time.Time) bool { return t.Revoked == nil && at.Before(t.Expires) }
 
 type document struct {
-	Version int     `json:"version"`
-	Tokens  []Token `json:"tokens"`
+	Version int       `json:"version"`
+	Tokens  []Token   `json:"tokens"`
+	Sum     sm.Digest `json:"sum"` // of the file with zeros in its place
+}
+
+// marshal gives the document its one spelling.
+func (d document) marshal() ([]byte, error) {
+	d.Sum = sm.Digest{}
+	raw, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("access: %w", err)
+	}
+	d.Sum = sm.Sum(raw)
+	raw, err = json.MarshalIndent(d, "", "  ")
+	return append(raw, '\n'), err
+}
+
+// Check reads the tokens of a node, which may run, and returns how many there
+// are.
+func Check(dir string, now time.Time) (int, error) {
+	tokens, _, err := readFile(dir, now)
+	return len(tokens), err
 }
 
 // readFile returns the tokens of dir and the state of the file they are from,
@@ -90,6 +110,11 @@ func parse(raw []byte, now time.Time) ([]Token, error) {
 	if doc.Version != fileVersion {
 		return nil, fmt.Errorf("version %d is unknown", doc.Version)
 	}
+	// The file is made by commands alone; a byte that has changed since, even
+	// of white space, is one that nobody meant.
+	if again, err := doc.marshal(); err != nil || !bytes.Equal(raw, again) {
+		return nil, errors.New("it does not match its checksum")
+	}
 	ids := make(map[string]bool)
 	for _, t := range doc.Tokens {
 		if t.ID == "" || ids[t.ID] || t.Hash.IsZero() {
@@ -105,14 +130,14 @@ func parse(raw []byte, now time.Time) ([]Token, error) {
 
 // writeFile replaces the file. It is durable, name included, when it returns.
 func writeFile(dir string, tokens []Token) error {
-	raw, err := json.MarshalIndent(document{fileVersion, tokens}, "", "  ")
+	raw, err := document{Version: fileVersion, Tokens: tokens}.marshal()
 	if err != nil {
-		return fmt.Errorf("access: %w", err)
+		return err
 	}
 	if len(raw) >= maxFile {
 		return fmt.Errorf("access: %s would take more than %d MiB", fileName, maxFile>>20)
 	}
-	if err := renameio.WriteFile(filepath.Join(dir, fileName), append(raw, '\n'), 0o600); err != nil {
+	if err := renameio.WriteFile(filepath.Join(dir, fileName), raw, 0o600); err != nil {
 		return fmt.Errorf("access: %w", err)
 	}
 	d, err := os.Open(dir)

@@ -81,7 +81,7 @@ func (c *check) found(err error) {
 func (c *check) run() {
 	defer func() {
 		if r := recover(); r != nil {
-			c.found(fmt.Errorf("store: the index is damaged: %v", r))
+			c.found(fmt.Errorf("store: the index state.db is damaged: %v", r))
 		}
 	}()
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -112,7 +112,7 @@ func (c *check) batches(tx *bolt.Tx) {
 			continue
 		}
 		if r.first != c.next || r.stream != c.stream {
-			c.found(&DamageError{c.next, "the index skips to the batch at " + fmt.Sprint(r.first)})
+			c.found(&DamageError{c.next, "state.db skips to the batch at " + fmt.Sprint(r.first)})
 		}
 		c.next, c.stream = r.first+uint64(r.n), r.stream+4+uint64(r.length)
 		c.report.Batches++
@@ -121,7 +121,7 @@ func (c *check) batches(tx *bolt.Tx) {
 	}
 	p := &c.state.durable
 	if c.next != p.size || c.stream != p.stream || c.report.Batches != p.batches {
-		c.found(fmt.Errorf("store: the index is damaged: it ends at entry %d of %d", c.next, p.size))
+		c.found(fmt.Errorf("store: the index state.db is damaged: it ends at entry %d of %d", c.next, p.size))
 	}
 }
 
@@ -130,7 +130,7 @@ func (c *check) batch(tx *bolt.Tx, r *row) {
 	c.origins[r.origin] = at
 	first, err := get(tx.Bucket(bucketSequences), sequenceKey(r.origin, r.seq))
 	if err != nil || len(first) != 8 || binary.BigEndian.Uint64(first) != r.first {
-		c.found(&DamageError{r.first, "the index of batch numbers"})
+		c.found(&DamageError{r.first, "state.db, the index of batch numbers"})
 	}
 	b, err := c.state.readBatch(r)
 	if err != nil {
@@ -184,7 +184,7 @@ func (c *check) gone(tx *bolt.Tx, entries []exchange.Entry) {
 		key := key64(e.Index)
 		sealed := list.Get(key)
 		if (sealed != nil) != (e.Body == nil) {
-			c.found(&DamageError{e.Index, "the list of erased entries disagrees"})
+			c.found(&DamageError{e.Index, "state.db, the list of erased entries, disagrees"})
 		}
 		if sealed == nil {
 			continue
@@ -199,7 +199,7 @@ func (c *check) gone(tx *bolt.Tx, entries []exchange.Entry) {
 // lists compares what is kept besides the batches with what follows from them.
 func (c *check) lists(tx *bolt.Tx) {
 	if !maps.Equal(c.origins, c.state.origins) {
-		c.found(errors.New("store: the index is damaged: last batches of the origins"))
+		c.found(errors.New("store: the index state.db is damaged: last batches of the origins"))
 	}
 	var listed []uint64
 	c.found(tx.Bucket(bucketGovernance).ForEach(func(k, _ []byte) error {
@@ -207,7 +207,7 @@ func (c *check) lists(tx *bolt.Tx) {
 		return nil
 	}))
 	if c.report.OK() && !slices.Equal(listed, c.governed) {
-		c.found(errors.New("store: the index is damaged: list of governance entries"))
+		c.found(errors.New("store: the index state.db is damaged: list of governance entries"))
 	}
 }
 
@@ -229,7 +229,7 @@ func (c *check) tree() {
 			at = key
 		}
 		if i := n.Index % tileWidth; i >= uint64(len(hashes)) || hashes[i] != n.Hash {
-			c.found(&DamageError{n.Index << n.Level, fmt.Sprintf("tree node %d/%d", n.Level, n.Index)})
+			c.found(&DamageError{n.Index << n.Level, fmt.Sprintf("state.db, tree node %d/%d", n.Level, n.Index)})
 		}
 	}
 	for tree.Size() < c.report.Size {
@@ -244,6 +244,6 @@ func (c *check) tree() {
 	}
 	c.report.Root = tree.Root()
 	if c.report.Root != c.state.durable.root {
-		c.found(errors.New("store: the tree does not have the stored root"))
+		c.found(errors.New("store: the tree does not have the root that state.db says"))
 	}
 }

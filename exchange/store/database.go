@@ -73,7 +73,7 @@ func openDatabase(dir string, readOnly bool) (db *bolt.DB, err error) {
 // deferred.
 func damaged(err *error) {
 	if r := recover(); r != nil {
-		*err = errors.Join(*err, fmt.Errorf("store: the index is damaged: %v", r))
+		*err = errors.Join(*err, fmt.Errorf("store: the index state.db is damaged: %v", r))
 	}
 }
 
@@ -111,7 +111,7 @@ func unseal(key, sealed []byte) ([]byte, error) {
 	return value, nil
 }
 
-var errChecksum = errors.New("checksum of the index differs")
+var errChecksum = errors.New("a checksum in state.db differs")
 
 func key64(i uint64) []byte { return binary.BigEndian.AppendUint64(nil, i) }
 

@@ -252,7 +252,7 @@ func putErased(tx *bolt.Tx, index uint64, slot int, done bool) error {
 func parseErased(key, sealed []byte) (slot uint32, done bool, err error) {
 	raw, err := unseal(key, sealed)
 	if err != nil || len(key) != 8 || len(raw) != 5 {
-		return 0, false, errors.Join(errors.New("store: the index is damaged: list of erased entries"), err)
+		return 0, false, errors.Join(errors.New("store: the index state.db is damaged: list of erased entries"), err)
 	}
 	return binary.BigEndian.Uint32(raw), raw[4] == 1, nil
 }

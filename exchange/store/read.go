@@ -77,7 +77,7 @@ func (st *state) rowOf(origin peers.Region, seq uint64) (row, error) {
 		return err
 	})
 	if err != nil || len(first) != 8 {
-		return row{}, fmt.Errorf("store: the index is damaged: number %d of %s: %w", seq, origin, errors.Join(err, errNoTile))
+		return row{}, fmt.Errorf("store: the index state.db is damaged: number %d of %s: %w", seq, origin, errors.Join(err, errNoTile))
 	}
 	index := binary.BigEndian.Uint64(first)
 	rows, err := st.rowsFrom(index, 1)

@@ -72,7 +72,7 @@ func (t *tiles) resume(size uint64) error {
 			return err
 		}
 		if uint64(len(hashes)) != n%tileWidth {
-			return fmt.Errorf("store: tile %d/%d is damaged: %d hashes", key.level, key.index, len(hashes))
+			return fmt.Errorf("store: tile %d/%d of state.db is damaged: %d hashes", key.level, key.index, len(hashes))
 		}
 		t.memory[key] = &tile{hashes: append(make([]sm.Digest, 0, tileWidth), hashes...), onDisk: len(hashes)}
 	}
@@ -148,7 +148,7 @@ func (t *tiles) load(key tileKey) ([]sm.Digest, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("store: tile %d/%d is damaged: %w", key.level, key.index, err)
+		return nil, fmt.Errorf("store: tile %d/%d of state.db is damaged: %w", key.level, key.index, err)
 	}
 	return out, nil
 }
@@ -165,7 +165,7 @@ func (t *tiles) node(level uint, index uint64) (sm.Digest, error) {
 	from := begin % tileWidth
 	to := from + 1<<within
 	if to > uint64(len(hashes)) {
-		return sm.Digest{}, fmt.Errorf("store: tile %d/%d is damaged: %d hashes", key.level, key.index, len(hashes))
+		return sm.Digest{}, fmt.Errorf("store: tile %d/%d of state.db is damaged: %d hashes", key.level, key.index, len(hashes))
 	}
 	return ledger.RootOf(hashes[from:to]), nil
 }
@@ -182,7 +182,7 @@ func (t *tiles) leaves(first, end uint64) ([]sm.Digest, error) {
 		from := at % tileWidth
 		to := min(tileWidth, from+end-at)
 		if to > uint64(len(hashes)) {
-			return nil, fmt.Errorf("store: tile %d/%d is damaged: %d hashes", key.level, key.index, len(hashes))
+			return nil, fmt.Errorf("store: tile %d/%d of state.db is damaged: %d hashes", key.level, key.index, len(hashes))
 		}
 		out = append(out, hashes[from:to]...)
 		at += to - from
