@@ -1,55 +1,51 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
-
-	"github.com/xinqiao/creditgw/exchange/journal"
-	"github.com/xinqiao/creditgw/exchange/store"
-	"github.com/xinqiao/creditgw/exchange/vault"
-	"github.com/xinqiao/creditgw/peers"
 )
 
 type checkFlags struct {
-	dir      string
-	progress bool
+	dir            string
+	passphraseFile string
+	progress       bool
+	part           string // of a child: the one part that it reads
 }
 
 func (p *program) checkCommand() *cobra.Command {
 	var f checkFlags
 	cmd := &cobra.Command{
 		Use: "check --dir DIR",
-		Short: p.say(text{"逐条重读并重新计算一个已停节点的账本、日志和密钥库",
+		Short: p.say(text{"逐条重读并重新计算一个已停节点的全部文件",
 			"read and hash again everything that a stopped node holds"}),
+		Long: p.say(text{
+			"逐条重读并重新计算一个已停节点的全部文件。给出口令时也打开密钥；不给时密钥文件只看有无。\n运行中的节点用 POST /v1/checks。",
+			"Reads and hashes again everything that a stopped node holds. With the passphrase it opens the keys too;\nwithout it they are not read. For a running node there is POST /v1/checks."}),
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return p.check(f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.part != "" {
+				return p.checkPart(f)
+			}
+			return p.check(cmd.Context(), f)
+		},
 	}
 	cmd.Flags().StringVar(&f.dir, "dir", "", p.say(text{"节点的数据目录", "the node's directory"}))
+	cmd.Flags().StringVar(&f.passphraseFile, "passphrase-file", "", p.say(text{"密钥口令文件", "file with the passphrase of the keys"}))
 	cmd.Flags().BoolVar(&f.progress, "progress", false, p.say(text{"在终端显示进度", "show progress on a terminal"}))
+	cmd.Flags().StringVar(&f.part, "part", "", "")
+	_ = cmd.Flags().MarkHidden("part")
 	_ = cmd.MarkFlagRequired("dir")
 	return cmd
 }
 
-// partCheck is what the check found in one part of the node. The casebook and
-// the Raft log are not parts: the one is rebuilt from these, and Raft verifies
-// the other whenever it reads it.
-type partCheck struct {
-	Part    string   `json:"part"`
-	Entries uint64   `json:"entries"` // leaves, events or slots
-	Erased  uint64   `json:"erased,omitempty"`
-	Root    string   `json:"root,omitempty"`
-	Torn    int64    `json:"torn_bytes,omitempty"` // written in part when the power went; the next start drops it
-	Damage  []string `json:"damage,omitempty"`
-}
-
 // check is an error with exit code 1 when something is damaged.
-func (p *program) check(f checkFlags) error {
+func (p *program) check(ctx context.Context, f checkFlags) error {
+	// Without the genesis nothing says what the directory should hold.
 	path := filepath.Join(f.dir, genesisName)
 	genesis, err := readGenesis(path)
 	if err != nil {
@@ -63,77 +59,27 @@ func (p *program) check(f checkFlags) error {
 		return err
 	}
 	defer lock.Close() // the file was not written
-	parts, err := p.checkParts(f, &genesis)
-	if errors.Is(err, store.ErrInUse) {
-		return inUse(f.dir)
-	}
-	if err != nil {
-		return err
-	}
-	return p.reportCheck(f.dir, parts)
-}
-
-func (p *program) checkParts(f checkFlags, genesis *peers.Genesis) ([]partCheck, error) {
 	// mpb draws on terminals only.
 	bars := mpb.New(mpb.WithOutput(p.err))
 	defer bars.Shutdown()
-	watch := func(name string) func(done, total int64) {
-		if !f.progress {
-			return func(int64, int64) {}
+	var parts []partCheck
+	for _, part := range nodeParts {
+		progress := func(int64, int64) {}
+		if f.progress {
+			bar := bars.AddBar(0, mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-8s", part.name))), mpb.AppendDecorators(decor.Percentage()))
+			progress = func(done, total int64) {
+				bar.SetTotal(total, false)
+				bar.SetCurrent(done)
+			}
 		}
-		bar := bars.AddBar(0, mpb.PrependDecorators(decor.Name(name)), mpb.AppendDecorators(decor.Percentage()))
-		return func(done, total int64) {
-			bar.SetTotal(total, false)
-			bar.SetCurrent(done)
+		child := checkChild{dir: f.dir, part: part.name, passphraseFile: f.passphraseFile, progress: progress}
+		found, err := child.run(ctx)
+		if err != nil {
+			return err
 		}
+		parts = append(parts, found)
 	}
-	shared, err := checkLedger(filepath.Join(f.dir, "ledger"), genesis, watch("ledger "))
-	if err != nil {
-		return nil, err
-	}
-	return []partCheck{
-		shared,
-		checkJournal(filepath.Join(f.dir, "journal"), watch("journal")),
-		checkVault(filepath.Join(f.dir, "vault")),
-	}, nil
-}
-
-func checkLedger(dir string, genesis *peers.Genesis, progress func(done, total int64)) (partCheck, error) {
-	out := partCheck{Part: "ledger"}
-	r, err := store.Check(dir, genesis, func(done, size uint64) { progress(int64(done), int64(size)) })
-	if errors.Is(err, store.ErrInUse) {
-		return out, err
-	}
-	out.Entries, out.Erased = r.Size, r.Erased
-	if err == nil && r.OK() {
-		out.Root = r.Root.String()
-	}
-	for _, d := range r.Damage {
-		out.Damage = append(out.Damage, d.Error())
-	}
-	out.found(err)
-	return out, nil
-}
-
-func checkJournal(dir string, progress func(done, total int64)) partCheck {
-	r, err := journal.Check(dir, progress)
-	out := partCheck{Part: "journal", Entries: r.Events, Torn: r.Torn}
-	out.found(err)
-	return out
-}
-
-func checkVault(path string) partCheck {
-	r, err := vault.Check(path)
-	out := partCheck{Part: "vault", Entries: r.Slots, Erased: r.Erased}
-	out.found(err)
-	return out
-}
-
-// found adds what a check ended with. Joined faults are a line each.
-func (c *partCheck) found(err error) {
-	if err != nil {
-		c.Damage = append(c.Damage, strings.Split(err.Error(), "\n")...)
-	}
+	return p.reportCheck(f.dir, parts)
 }
 
 func (p *program) reportCheck(dir string, parts []partCheck) error {
@@ -158,8 +104,8 @@ func (p *program) reportCheck(dir string, parts []partCheck) error {
 	}
 	return &message{
 		text: text{fmt.Sprintf("%s 有 %d 处损坏", dir, damage), fmt.Sprintf("%s is damaged in %d places", dir, damage)},
-		hint: text{"不要启动此节点：账本可从其他区域重新取得，日志和密钥库只有备份里有",
-			"do not start this node: the ledger can be had from the other regions, journal and vault only from a backup"},
+		hint: text{"不要启动此节点：账本可从其他区域重新取得，案卷库可删除重建，日志和密钥库只有备份里有",
+			"do not start this node: the ledger can be had from the other regions, the casebook can be deleted and is rebuilt, journal and vault are only in a backup"},
 	}
 }
 

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 
@@ -45,6 +48,9 @@ func Check(dir string, genesis *peers.Genesis, progress func(done, size uint64))
 	if generation == 0 {
 		return Report{}, fmt.Errorf("store: %s holds no store: %w", dir, exchange.ErrNotFound)
 	}
+	if _, err := os.Stat(generationDir(dir, generation)); errors.Is(err, fs.ErrNotExist) {
+		return Report{Damage: []error{fmt.Errorf("store: %s is damaged: it names generation %d, which is not there", filepath.Join(dir, fileCurrent), generation)}}, nil
+	}
 	config := &Config{Dir: dir, Genesis: genesis, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	st, err := loadState(generationDir(dir, generation), config, true)
 	if errors.Is(err, ErrInUse) {
@@ -76,6 +82,11 @@ func (c *check) found(err error) {
 	if err != nil {
 		c.report.Damage = append(c.report.Damage, err)
 	}
+}
+
+// inSegment names the file that a damaged batch lies in.
+func (c *check) inSegment(r *row, err error) {
+	c.found(fmt.Errorf("%s: %w", c.state.segments.name(r.segment), err))
 }
 
 func (c *check) run() {
@@ -134,7 +145,7 @@ func (c *check) batch(tx *bolt.Tx, r *row) {
 	}
 	b, err := c.state.readBatch(r)
 	if err != nil {
-		c.found(err)
+		c.inSegment(r, err)
 		return
 	}
 	p := &b.Preamble
@@ -164,7 +175,7 @@ func (c *check) entries(tx *bolt.Tx, r *row) {
 			c.gone(tx, entries)
 			return
 		}
-		c.found(err)
+		c.inSegment(r, err)
 		var d *DamageError
 		if !errors.As(err, &d) || d.Index < from {
 			return
