@@ -1,9 +1,6 @@
 package quicnet
 
 import (
-	"bytes"
-	"fmt"
-
 	"github.com/hashicorp/raft"
 )
 
@@ -125,19 +122,4 @@ func (e *Endpoint) checkConfiguration(data []byte) *refusedError {
 		return refuse(refusedConfiguration, "%v", err)
 	}
 	return nil
-}
-
-// decodeConfiguration is raft.DecodeConfiguration for bytes from outside: that
-// one panics. Only the spelling that Raft itself writes is accepted.
-func decodeConfiguration(data []byte) (c raft.Configuration, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			c, err = raft.Configuration{}, fmt.Errorf("configuration doesn't decode")
-		}
-	}()
-	c = raft.DecodeConfiguration(data)
-	if !bytes.Equal(raft.EncodeConfiguration(c), data) {
-		return raft.Configuration{}, fmt.Errorf("configuration in another spelling")
-	}
-	return c, nil
 }

@@ -3,7 +3,11 @@ package quicnet
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
+	"reflect"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -340,12 +344,44 @@ func FuzzHello(f *testing.F) {
 	})
 }
 
+// greedyConfiguration announces a value of 3.4 GB behind a key that Raft's own
+// decoder does not know and passes over, with the room that it asks for.
+const greedyConfiguration = "\x81\xa7Ser\xc9\xc9\xc9r\xc9\xc9\xff\x10\xff\xff"
+
+// Every membership that Raft can write is read as it was, and bytes that ask
+// for much get nothing.
+func TestConfigurationsFromOutside(t *testing.T) {
+	for _, n := range []int{1, 4, 15, 16, 255, 256} {
+		var c raft.Configuration
+		for i := range n {
+			c.Servers = append(c.Servers, raft.Server{
+				Suffrage: raft.ServerSuffrage(i % 3), ID: raft.ServerID(fmt.Sprint("node ", i)),
+				Address: raft.ServerAddress(strings.Repeat("a", i) + ":1"),
+			})
+		}
+		if got, err := decodeConfiguration(raft.EncodeConfiguration(c)); err != nil || !reflect.DeepEqual(got, c) {
+			t.Errorf("%d servers: %v, %v", n, got, err)
+		}
+	}
+	for _, bad := range []string{"", "\x81", "\x81\xa7Servers\xc0", "\x81\xa7Servers\x90", "\x81\xa7Servers\xdc\xff\xff", greedyConfiguration} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := decodeConfiguration([]byte(bad))
+		runtime.ReadMemStats(&after)
+		if room := after.TotalAlloc - before.TotalAlloc; err == nil || room > 1<<20 {
+			t.Errorf("%q: %v, with %d bytes of room", bad, err, room)
+		}
+	}
+}
+
 func FuzzConfiguration(f *testing.F) {
 	f.Add(raft.EncodeConfiguration(raft.Configuration{Servers: []raft.Server{{ID: "north", Address: "a"}}}))
 	f.Add([]byte{0x81, 0xa7})
+	f.Add([]byte(greedyConfiguration))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if c, err := decodeConfiguration(data); err == nil && len(c.Servers) > len(data) {
-			t.Errorf("%d servers out of %d bytes", len(c.Servers), len(data))
+		c, err := decodeConfiguration(data)
+		if err == nil && !bytes.Equal(raft.EncodeConfiguration(c), data) {
+			t.Errorf("%x decodes, but is spelled %x", data, raft.EncodeConfiguration(c))
 		}
 	})
 }
