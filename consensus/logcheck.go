@@ -107,7 +107,7 @@ func readLogMeta(dir string) (segments []types.SegmentInfo, err error) {
 
 // CheckLog reads and checks every entry of the log of a running node, beside
 // its use. What is cut meanwhile is not missed.
-func (n *Node) CheckLog(progress func(done, total uint64)) (LogReport, error) {
+func (n *Node) CheckLog() (LogReport, error) {
 	first, last, err := n.storage.bounds()
 	if err != nil {
 		return LogReport{}, err
@@ -126,9 +126,6 @@ func (n *Node) CheckLog(progress func(done, total uint64)) (LogReport, error) {
 		case errors.Is(err, raft.ErrLogNotFound):
 		default:
 			faults = append(faults, fmt.Errorf("entry %d of the Raft log: %w", index, err))
-		}
-		if index%1024 == 0 || index == last {
-			progress(index-first+1, last-first+1)
 		}
 	}
 	return r, errors.Join(faults...)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -53,6 +54,14 @@ func (p *program) showStatus(s httpapi.Status) error {
 	line(text{"主节点", "leader"}, "%s", leader)
 	line(text{"账本", "ledger"}, "%d  %s", s.LedgerSize, s.Root)
 	line(text{"案卷已读", "casebook"}, "%d", s.Followed)
+	if c := s.Check; c != nil {
+		line(text{"检查", "check"}, "%s  %s", c.State, c.Started.Format(time.RFC3339))
+		for _, part := range c.Parts {
+			for _, damage := range part.Damage {
+				line(text{"损坏", "DAMAGED"}, "%s: %s", part.Part, damage)
+			}
+		}
+	}
 	line(text{"待入账", "outbox"}, "%d", s.Counts.Outbox)
 	line(text{"待回执", "acks pending"}, "%d", s.Counts.PendingAcks)
 	for _, state := range []exchange.State{exchange.StateAccepted, exchange.StateLocal, exchange.StateCommitted, exchange.StateWitnessed, exchange.StateRefused} {

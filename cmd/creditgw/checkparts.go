@@ -34,10 +34,6 @@ type partCheck struct {
 	Root    string   `json:"root,omitempty"`
 	Torn    int64    `json:"torn_bytes,omitempty"` // written in part when the power went; the next start drops it
 	Damage  []string `json:"damage,omitempty"`
-
-	// Leaves are the ledger entries of which something is damaged, so that a
-	// running node can look whether they have been erased since.
-	Leaves []uint64 `json:"leaves,omitempty"`
 }
 
 // found adds what a check ended with. Joined faults are a line each.
@@ -125,10 +121,7 @@ func checkLedger(c *partCheck, f checkFlags, progress func(done, total int64)) {
 		c.Root = r.Root.String()
 	}
 	for _, d := range r.Damage {
-		c.Damage = append(c.Damage, d.Error())
-		if entry := (*store.DamageError)(nil); errors.As(d, &entry) {
-			c.Leaves = append(c.Leaves, entry.Index)
-		}
+		c.found(d)
 	}
 	c.found(err)
 }

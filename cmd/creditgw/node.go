@@ -80,6 +80,7 @@ type node struct {
 	follower   *exchange.Follower
 	statements *exchange.Statements
 	api        *httpapi.API
+	checks     *checks
 
 	closers []func() error // in the order of opening
 }
@@ -223,11 +224,12 @@ func (n *node) join() error {
 		ledger: ledger, region: cfg.Self.Region, key: cfg.Keys.Batch, casebook: n.casebook,
 		builder: receipt.Builder{Ledger: n.store, Checkpoints: n.checkpoints},
 	}
+	n.checks = newChecks(n)
 	n.api, err = httpapi.New(httpapi.Config{
 		Receipts: proofs, Checkpoints: n.checkpoints,
 		Region: cfg.Self.Region, Service: service, Casebook: n.casebook, Ledger: n.store,
 		Feed: feed.New(n.casebook, cfg.Clock), Tokens: n.tokens, Catalogue: schemas.Default(), Clock: cfg.Clock,
-		Linearize: n.linearize, Status: n.status, Ready: n.ready, Metrics: n.metrics, Rate: cfg.Rate, Logger: cfg.Logger,
+		Linearize: n.linearize, Status: n.status, Ready: n.ready, Checks: n.checks, Metrics: n.metrics, Rate: cfg.Rate, Logger: cfg.Logger,
 	})
 	return err
 }

@@ -38,6 +38,7 @@ func (n *node) run(ctx context.Context, listener net.Listener, certFile, keyFile
 		g.Go(func() error { return n.follow(ctx) })
 		g.Go(func() error { return n.statements.Run(ctx) })
 		g.Go(func() error { return n.drainOutbox(ctx) })
+		g.Go(func() error { return n.checks.run(ctx) })
 		g.Go(func() error { return n.serve(ctx, listener, certFile, keyFile) })
 		up()
 		return nil
@@ -101,6 +102,9 @@ func (n *node) status() httpapi.NodeStatus {
 	s := httpapi.NodeStatus{
 		Node: raft.ID, Version: version(), StartedAt: n.started, Now: n.cfg.Clock(), Leader: raft.Leader, Term: raft.Term,
 		Committed: raft.Commit, Applied: raft.Applied, Journal: uint64(n.journal.Last()), Refused: n.refused(),
+	}
+	if check := n.checks.Latest(); check.State != "" {
+		s.Check = &check
 	}
 	for _, r := range n.store.Directory().Regions() {
 		m, _ := n.store.Directory().Member(r)

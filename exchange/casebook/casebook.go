@@ -137,3 +137,16 @@ func (c *Casebook) NextSlot() uint64 { m, _ := c.state(); return m.NextSlot }
 func (c *Casebook) view(read func(b buckets) error) error {
 	return c.db.View(func(tx *bolt.Tx) error { return read(bucketsOf(tx)) })
 }
+
+// Copy puts a copy of the file, as of the last transaction, into dir, which must
+// not exist.
+func (c *Casebook) Copy(dir string) error {
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = c.db.View(func(tx *bolt.Tx) error { return tx.CopyFile(filepath.Join(dir, FileName), 0o600) })
+	}
+	if err != nil {
+		return fmt.Errorf("casebook: copy: %w", err)
+	}
+	return nil
+}

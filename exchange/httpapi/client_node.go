@@ -50,6 +50,16 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return get[Status](ctx, c, call{method: http.MethodGet, path: path("status")})
 }
 
+// StartCheck has the node read again everything that it holds.
+func (c *Client) StartCheck(ctx context.Context) (Check, error) {
+	return get[Check](ctx, c, call{method: http.MethodPost, path: path("checks")})
+}
+
+// LatestCheck reads how the check under way, or the last one, stands.
+func (c *Client) LatestCheck(ctx context.Context) (Check, error) {
+	return get[Check](ctx, c, call{method: http.MethodGet, path: path("checks")})
+}
+
 // Ready says whether the node is ready, and if not why.
 func (c *Client) Ready(ctx context.Context) (Readiness, error) {
 	return get[Readiness](ctx, c, call{method: http.MethodGet, path: "/readyz", also: http.StatusServiceUnavailable})

@@ -62,7 +62,7 @@ func newNode(t *testing.T, change ...func(*httpapi.Config)) *node {
 	}
 	n.casebook.followed = 5
 	n.config = httpapi.Config{
-		Region: "120000", Service: n.service, Casebook: n.casebook, Ledger: n.ledger, Feed: n.feed, Receipts: receipts{}, Checkpoints: checkpoints{}, Tokens: tokens{},
+		Region: "120000", Service: n.service, Casebook: n.casebook, Ledger: n.ledger, Feed: n.feed, Receipts: receipts{}, Checkpoints: checkpoints{}, Tokens: tokens{}, Checks: checks{},
 		Catalogue: schemas.Default(),
 		Clock:     func() time.Time { return received },
 		Linearize: func(context.Context) error { return nil },
@@ -329,6 +329,19 @@ func (r receipts) Receipt(id exchange.EntryID, disclose bool) ([]byte, error) {
 }
 
 // checkpoints keeps two, of sizes 2 and 5.
+// checks has found a rotten casebook.
+type checks struct{}
+
+func (checks) Start() httpapi.Check {
+	return httpapi.Check{State: httpapi.CheckRunning, Started: received}
+}
+
+func (checks) Latest() httpapi.Check {
+	return httpapi.Check{State: httpapi.CheckDamaged, Started: received, Finished: received, Parts: []httpapi.CheckPart{
+		{Part: "ledger", Entries: 5, Erased: 1}, {Part: "casebook", Entries: 3, Damage: []string{"bucket entries"}},
+	}}
+}
+
 type checkpoints struct{}
 
 func (checkpoints) Around(index uint64) (before, covering peers.Checkpoint, err error) {

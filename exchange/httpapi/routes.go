@@ -75,6 +75,8 @@ func (a *API) routes() []route {
 		{method: "GET", path: "/v1/ledger/checkpoints", roles: overseers, handle: a.checkpoints},
 		{method: "GET", path: "/v1/ledger/batches", roles: overseers, handle: a.batches},
 		{method: "GET", path: "/v1/ledger/entries", roles: overseers, handle: a.entries},
+		{method: "POST", path: "/v1/checks", roles: operators, handle: a.startCheck},
+		{method: "GET", path: "/v1/checks", roles: overseers, handle: a.latestCheck},
 		{method: "GET", path: "/v1/status", roles: overseers, handle: a.status},
 
 		{method: "GET", path: "/v1/openapi.json", public: true, handle: serveOpenAPI},

@@ -29,6 +29,7 @@ type Config struct {
 	Checkpoints Checkpoints
 	Feed        Feed
 	Tokens      Tokens
+	Checks      Checks
 	Catalogue   *schemas.Catalogue
 	Clock       exchange.Clock // domain clock: the default of an ack's at
 	// Linearize returns when this node has applied all that was committed

@@ -189,6 +189,8 @@ type NodeStatus struct {
 	Peers     []Peer    `json:"peers"`
 	// Refused counts what came from other nodes and was refused, by reason.
 	Refused map[string]uint64 `json:"refused"`
+	// Check is the check under way, or the last one; nil when there was none.
+	Check *Check `json:"check,omitempty"`
 }
 
 // Peer is one node of the directory as this node sees it.
