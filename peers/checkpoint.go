@@ -119,6 +119,20 @@ func (c Checkpoint) Verify(s WitnessSet) (by []Region, err error) {
 	return by, nil
 }
 
+// Time is the middle one of the lines' times, the earlier of two middle ones: a
+// claim that a minority can't move beyond those of the others. 0 without lines.
+func (c Checkpoint) Time() int64 {
+	if len(c.Cosignatures) == 0 {
+		return 0
+	}
+	times := make([]int64, len(c.Cosignatures))
+	for i, l := range c.Cosignatures {
+		times[i] = l.Time
+	}
+	slices.Sort(times)
+	return times[(len(times)-1)/2]
+}
+
 // compareLines is the order of lines: by region, then key hash.
 func compareLines(a, b Cosignature) int {
 	return cmp.Or(cmp.Compare(a.Region, b.Region), slices.Compare(a.Key[:], b.Key[:]))

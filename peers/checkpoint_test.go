@@ -129,6 +129,24 @@ func TestTwoKeysOfARegionCountOnce(t *testing.T) {
 	}
 }
 
+// One region's clock, however wrong, does not move the time of a checkpoint
+// beyond those of the others.
+func TestTheTimeOfACheckpoint(t *testing.T) {
+	c := Checkpoint{}
+	for _, at := range []int64{100, 1, 102, 1 << 40} {
+		c.Cosignatures = append(c.Cosignatures, Cosignature{Time: at})
+	}
+	if got := c.Time(); got != 100 {
+		t.Errorf("time %d", got)
+	}
+	if c.Cosignatures = c.Cosignatures[1:]; c.Time() != 102 {
+		t.Errorf("time %d", c.Time())
+	}
+	if (Checkpoint{}).Time() != 0 {
+		t.Error("a checkpoint that nobody cosigned has a time")
+	}
+}
+
 func TestCheckpointVector(t *testing.T) {
 	founders := fourFounders(t)
 	if *update { // SM2 signatures are not deterministic: the file is made once.
