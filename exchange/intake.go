@@ -83,12 +83,10 @@ func (s *Service) admit(p Principal, sub Submission) error {
 		return Fail(KindForbidden, "NO_UNIT", "此令牌没有报送单位", "this token names no submitting unit")
 	}
 	switch sub.Wait {
-	case WaitNone, WaitCommitted:
+	case WaitNone, WaitCommitted, WaitWitnessed:
 		return nil
-	case WaitWitnessed:
-		return Fail(KindInvalid, "NO_WITNESS", "本版本尚无见证，请用 wait=committed", "there are no witnesses yet; use wait=committed")
 	}
-	return Fail(KindInvalid, "WAIT", "wait 只能是 committed", "wait must be committed")
+	return Fail(KindInvalid, "WAIT", "wait 只能是 committed 或 witnessed", "wait must be committed or witnessed")
 }
 
 // answered finds the answer already given under an idempotency key.

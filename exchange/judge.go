@@ -137,7 +137,7 @@ func (in *intake) settle(ctx context.Context, verdicts []verdict, wants []wanted
 		in.count(verdicts)
 		return 0, nil
 	}
-	if in.sub.Wait == WaitCommitted && len(shared) > 0 {
+	if in.sub.Wait != WaitNone && len(shared) > 0 {
 		in.waits = append(in.waits, in.Commits.expect(shared))
 	}
 	in.count(verdicts)
@@ -330,9 +330,14 @@ func (in *intake) awaitCommit(ctx context.Context) error {
 			return nil // accepted and durable, not yet committed: not an error
 		}
 	}
+	reached := StateCommitted
+	// All of them lie below the size that the ledger has now.
+	if in.sub.Wait == WaitWitnessed && in.Checkpoints.Wait(ctx, in.Ledger.Head().Size) == nil {
+		reached = StateWitnessed
+	}
 	for i := range in.view.Records {
 		if r := &in.view.Records[i]; r.State == StateAccepted {
-			r.State = StateCommitted
+			r.State = reached
 		}
 	}
 	return nil

@@ -19,7 +19,9 @@ type Config struct {
 	Casebook Casebook
 	Ledger   Ledger
 	Commits  *Commits
-	Spool    string // folder for files while they are read; a file there has no name
+	// Checkpoints is what a submission waits for that asks for witnessed.
+	Checkpoints Checkpoints
+	Spool       string // folder for files while they are read; a file there has no name
 	// Catalogue holds the kinds and policy packs in force.
 	Catalogue *schemas.Catalogue
 }

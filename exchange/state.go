@@ -13,6 +13,9 @@ const (
 	StateRefused   State = "refused"   // the ledger refused it; the sender is told why
 )
 
+// OnLedger says that the record is in this node's own copy of the ledger.
+func (s State) OnLedger() bool { return s == StateCommitted || s == StateWitnessed }
+
 // Wait is how long a submission's answer is held back.
 type Wait string
 

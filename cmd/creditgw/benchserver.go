@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
@@ -104,7 +105,7 @@ func (p *program) benchServe(ctx context.Context, dir, profile, samples string) 
 // benchLedgerServer opens of the node what a batch passes on its way to the
 // ledger, and the gate in front of it.
 func (p *program) benchLedgerServer(ctx context.Context, cfg nodeConfig) (err error) {
-	n := &node{cfg: cfg, started: cfg.Wall(), closers: []func() error{ignoreClosed(cfg.Conn.Close)}}
+	n := &node{cfg: cfg, started: cfg.Wall(), metrics: prometheus.NewRegistry(), closers: []func() error{ignoreClosed(cfg.Conn.Close)}}
 	defer func() { err = errors.Join(err, n.Close()) }()
 	if err := n.lock(); err != nil {
 		return err
@@ -121,6 +122,7 @@ func (p *program) benchLedgerServer(ctx context.Context, cfg nodeConfig) (err er
 		ledger: n.store, proposer: proposer{n.consensus}, in: make(chan benchItem, exchange.MaxBatchItems),
 	}
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.witness.Run(ctx) })
 	g.Go(func() error { return s.gate.run(ctx) })
 	g.Go(func() error {
 		return s.listen(ctx, func(items string) error { return json.NewEncoder(p.out).Encode(benchUp{Items: items}) })

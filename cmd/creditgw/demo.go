@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,6 +43,8 @@ type demoReport struct {
 	Leader    string       `json:"leader"`
 	Files     []demoFile   `json:"files"`
 	Regions   []demoRegion `json:"regions"`
+	// Checkpoint is the witnessed one, as text.
+	Checkpoint string `json:"checkpoint"`
 }
 
 type demoFile struct {
@@ -58,6 +61,7 @@ type demoRegion struct {
 	Region     string         `json:"region"`
 	LedgerSize uint64         `json:"ledger_size"`
 	Root       string         `json:"root"`
+	Witnessed  uint64         `json:"witnessed"` // leaves under the newest witnessed checkpoint
 	Opened     int            `json:"opened"`
 	Reminders  map[string]int `json:"reminders"`
 }
@@ -150,6 +154,8 @@ func (p *program) reportDemo(d *demo, r demoReport) error {
 		out(text{"  %s  账本 %d 条  根 %s…  收到外区 %4d 条  提醒 %4d 条  %s", "  %s  ledger %d  root %s…  opened %4d  reminders %4d  %s"},
 			region.Region, region.LedgerSize, region.Root[:16], region.Opened, region.Reminders["issued"], d.regions[i].url)
 	}
+	out(text{"\n见证检查点（每行一个地区的签名）", "\nwitnessed checkpoint, one line for each region's signature"})
+	out(text{"%s", "%s"}, strings.TrimSuffix(r.Checkpoint, "\n"))
 	out(text{"\n四个节点的账本一致。用时 %v。主节点 %s。", "\nThe four ledgers agree. It took %v. Leader %s."},
 		time.Duration(r.ElapsedMS)*time.Millisecond, r.Leader)
 	out(text{"令牌和地址见 %s；按 Ctrl-C 结束。", "Tokens and addresses are in %s; Ctrl-C ends it."}, filepath.Join(d.dir, demoIndexName))

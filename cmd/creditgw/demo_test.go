@@ -145,12 +145,15 @@ func TestDemoComesToWhatIsExpected(t *testing.T) {
 		if r.Root != first.Root || r.LedgerSize != first.LedgerSize {
 			t.Errorf("%s stands at %d %s, %s at %d %s", r.Region, r.LedgerSize, r.Root, first.Region, first.LedgerSize, first.Root)
 		}
+		if r.Witnessed < r.LedgerSize {
+			t.Errorf("%s: %d leaves of %d are witnessed", r.Region, r.Witnessed, r.LedgerSize)
+		}
 		if got := r.Reminders[string(exchange.StageIssued)]; got != want.Reminders[r.Region] {
 			t.Errorf("%s issued %d reminders, want %d", r.Region, got, want.Reminders[r.Region])
 		}
 	}
 	record, err := index.client(t, samples.manifest.Files[0].Region, "agency-entry").Record(t.Context(), index.Sample)
-	if err != nil || record.State != exchange.StateCommitted || len(record.Deliveries) == 0 {
+	if err != nil || record.State != exchange.StateWitnessed || len(record.Deliveries) == 0 {
 		t.Errorf("the sample record stands at %q with deliveries %v: %v", record.State, record.Deliveries, err)
 	}
 }
@@ -165,7 +168,7 @@ func compareRow(t *testing.T, file string, got httpapi.Row, want expectedRow) {
 	}
 	state := exchange.StateLocal
 	if want.Cross {
-		state = exchange.StateCommitted
+		state = exchange.StateWitnessed
 	}
 	if got.Subject != want.Subject || got.Home != want.Home || got.State != state {
 		t.Errorf("%s row %d: subject %q home %q %s, want %q %q %s", file, got.Row, got.Subject, got.Home, got.State, want.Subject, want.Home, state)

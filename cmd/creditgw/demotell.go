@@ -86,7 +86,7 @@ func (d *demo) submit(ctx context.Context, s samples, f sampleFile) (demoFile, e
 	}
 	if d.sample == nil {
 		for _, row := range v.Records {
-			if row.State == exchange.StateCommitted && row.Subject != "" {
+			if row.State.OnLedger() && row.Subject != "" {
 				d.sample, d.origin, d.home, d.subject, d.sender = row.ID, r, row.Home, row.Subject, name
 				break
 			}
@@ -174,6 +174,11 @@ func (d *demo) check(ctx context.Context, report *demoReport) error {
 	}); err != nil {
 		return err
 	}
+	for _, r := range d.regions {
+		if err := r.witness.Wait(ctx, size); err != nil {
+			return fmt.Errorf("region %s has no witnessed checkpoint of the whole ledger: %w", r.cfg.Self.Region, err)
+		}
+	}
 	first, err := d.regions[0].store.RootAt(size)
 	if err != nil {
 		return err
@@ -195,11 +200,13 @@ func (d *demo) check(ctx context.Context, report *demoReport) error {
 			return fmt.Errorf("region %s opened %d records of %d addressed to it", code, counts.Opened, addressed[code])
 		}
 		report.Regions = append(report.Regions, demoRegion{
-			Region: code, LedgerSize: size, Root: root.String(), Opened: counts.Opened,
+			Region: code, LedgerSize: size, Root: root.String(), Witnessed: r.witness.Status().Size, Opened: counts.Opened,
 			Reminders: map[string]int{string(exchange.StageIssued): counts.Reminders[exchange.StageIssued]},
 		})
 		report.Leader = r.status().Leader
 	}
+	latest, _ := d.regions[0].witness.Latest()
+	report.Checkpoint = string(latest.Marshal())
 	return nil
 }
 

@@ -100,7 +100,7 @@ func (n *gateway) submit(wait exchange.Wait, records ...any) []exchange.EntryID 
 	ids := make([]exchange.EntryID, len(v.Records))
 	for i, row := range v.Records {
 		ids[i] = *row.ID
-		if wait == exchange.WaitCommitted && row.State != exchange.StateCommitted {
+		if wait == exchange.WaitCommitted && !row.State.OnLedger() || wait == exchange.WaitWitnessed && row.State != exchange.StateWitnessed {
 			n.t.Fatalf("%s: row %d is %s", n.region, row.Row, row.State)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/peers/witness"
 )
 
 // Names within a node's directory, as docs/formats/keys.md has them.
@@ -21,6 +22,7 @@ const (
 	decryptionName = "keys/decryption.pem"
 	witnessKeyName = "keys/witness.pem"
 	idSecretName   = "keys/id-secret"
+	stateName      = "witness/state"
 	recoveryName   = "recovery.json"
 	memberName     = "member.json"
 	configName     = "creditgw.yaml"
@@ -36,6 +38,14 @@ type Keys struct {
 	Decryption *sm.DecryptionKey
 	Witness    *sm.WitnessKey
 	IDSecret   idSecret
+}
+
+// witnesses are the keys with which this node cosigns.
+func (k *Keys) witnesses() []*sm.WitnessKey {
+	if k.Witness == nil {
+		return nil
+	}
+	return []*sm.WitnessKey{k.Witness}
 }
 
 // founderInfo is what a region says about itself when it makes its keys.
@@ -91,8 +101,10 @@ func (k *Keys) write(dir string, m peers.Member, rand io.Reader, pass passphrase
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(dir, keysName), 0o700); err != nil {
-		return err
+	for _, name := range []string{keysName, witnessName} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			return err
+		}
 	}
 	return writeNew(dir, files)
 }
@@ -126,6 +138,9 @@ func (k *Keys) files(m peers.Member, rand io.Reader, pass passphrases) ([]newFil
 	files = append(files, secret(idSecretName, data, err))
 	data, err = k.recoveryFile(m.Region, rand, pass.Recovery)
 	files = append(files, secret(recoveryName, data, err))
+	// A key that has just been made has signed nothing, and only here is that
+	// known.
+	files = append(files, newFile{stateName, witness.Founding(), 0o600})
 	// The member file comes last: where it is, the rest is.
 	data, err = m.MarshalFile()
 	errs = append(errs, err)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +31,7 @@ import (
 	"github.com/xinqiao/creditgw/exchange/store"
 	"github.com/xinqiao/creditgw/exchange/vault"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/peers/witness"
 	"github.com/xinqiao/creditgw/schemas"
 )
 
@@ -66,14 +68,14 @@ type node struct {
 	store     *store.Store
 	journal   *journal.Journal
 	vault     *vault.Vault
+	witness   *witness.Witness
 	consensus *consensus.Node
 	casebook  *casebook.Casebook
 	tokens    *access.Store
 	shadow    *selftest.Shadow
-	// checkpoints are the witnessed ones that this node keeps.
-	checkpoints exchange.Checkpoints
-	commits     exchange.Commits
-	metrics     *prometheus.Registry
+	commits   exchange.Commits
+	metrics   *prometheus.Registry
+	stopWork  atomic.Pointer[context.CancelCauseFunc] // once there is work
 
 	// Made by start, once the casebook has caught up with the journal.
 	drain      *outbox.Drain
@@ -88,7 +90,7 @@ type node struct {
 // openNode opens what the node keeps and begins to take part in Raft. It
 // refuses a directory that could make it vote without memory.
 func openNode(cfg nodeConfig) (n *node, err error) {
-	n = &node{cfg: cfg, started: cfg.Wall(), metrics: prometheus.NewRegistry(), checkpoints: unwitnessed{}}
+	n = &node{cfg: cfg, started: cfg.Wall(), metrics: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -154,9 +156,13 @@ func (n *node) openShared() (err error) {
 		return err
 	}
 	n.closers = append(n.closers, ignoreClosed(n.endpoint.Close))
+	if err := n.openWitness(); err != nil {
+		return err
+	}
 	n.consensus, err = consensus.Open(consensus.Config{
 		ID: n.cfg.Self.Node.ID, Dir: n.path("raft"), Servers: servers, Network: n.endpoint, StateMachine: n.store,
 		Ledger: ledger, Key: n.cfg.Keys.Node, NodeKey: n.nodeKey, Timers: n.cfg.Timers, InFlight: n.cfg.InFlight,
+		Marked: n.marked, Floor: n.witness.Floor(),
 		Logger: n.cfg.Logger, Fatal: n.cfg.Fatal, Rand: n.cfg.Rand,
 	})
 	if err != nil {
@@ -181,7 +187,7 @@ func (n *node) openCasebook() error {
 		return err
 	}
 	n.casebook, err = casebook.Open(casebook.Config{
-		Dir: n.path("casebook"), Region: n.cfg.Self.Region, Ledger: n.store, LedgerID: n.cfg.Genesis.LedgerID(),
+		Dir: n.path("casebook"), Region: n.cfg.Self.Region, Ledger: n.store, Checkpoints: checkpoints{n.witness}, LedgerID: n.cfg.Genesis.LedgerID(),
 		Journal: n.journal, Vault: n.vault, Decryption: n.cfg.Keys.Decryption, IDSecret: secret,
 		Catalogue: schemas.Default(), Logger: n.cfg.Logger, Fatal: n.cfg.Fatal,
 	})
@@ -216,18 +222,18 @@ func (n *node) join() error {
 		Vault: n.vault, Slots: slots,
 	}
 	service := exchange.NewService(exchange.Config{
-		Region: cfg.Self.Region, Clock: cfg.Clock, Sealer: sealer, Journal: n.journal,
+		Region: cfg.Self.Region, Clock: cfg.Clock, Sealer: sealer, Journal: n.journal, Checkpoints: checkpoints{n.witness},
 		Vault: n.vault, Slots: slots, Casebook: n.casebook, Ledger: n.store, Commits: &n.commits,
 		Spool: n.path("spool"), Catalogue: schemas.Default(),
 	})
 	proofs := &receipts{
 		ledger: ledger, region: cfg.Self.Region, key: cfg.Keys.Batch, casebook: n.casebook,
-		builder: receipt.Builder{Ledger: n.store, Checkpoints: n.checkpoints},
+		builder: receipt.Builder{Ledger: n.store, Checkpoints: checkpoints{n.witness}},
 	}
 	n.checks = newChecks(n)
 	n.api, err = httpapi.New(httpapi.Config{
-		Receipts: proofs, Checkpoints: n.checkpoints,
-		Region: cfg.Self.Region, Service: service, Casebook: n.casebook, Ledger: n.store,
+		Region: cfg.Self.Region, Service: service, Casebook: n.casebook, Ledger: n.store, Receipts: proofs,
+		Checkpoints: checkpoints{n.witness}, Stopped: n.stopped,
 		Feed: feed.New(n.casebook, cfg.Clock), Tokens: n.tokens, Catalogue: schemas.Default(), Clock: cfg.Clock,
 		Linearize: n.linearize, Status: n.status, Ready: n.ready, Checks: n.checks, Metrics: n.metrics, Rate: cfg.Rate, Logger: cfg.Logger,
 	})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
@@ -59,17 +58,4 @@ func (r *receipts) disclose(file *receipt.Receipt, id exchange.EntryID, header [
 		return err
 	}
 	return r.builder.Disclose(file, h.Origin, opened)
-}
-
-// unwitnessed keeps no checkpoint: nothing is witnessed on this node.
-type unwitnessed struct{}
-
-func (unwitnessed) Latest() (peers.Checkpoint, bool) { return peers.Checkpoint{}, false }
-func (unwitnessed) Around(uint64) (before, covering peers.Checkpoint, err error) {
-	return before, covering, exchange.ErrNotFound
-}
-func (unwitnessed) Handovers() ([]peers.Checkpoint, error) { return nil, nil }
-func (unwitnessed) Wait(ctx context.Context, _ uint64) error {
-	<-ctx.Done()
-	return ctx.Err()
 }

@@ -24,6 +24,7 @@ const shutdownGrace = 5 * time.Second
 func (n *node) run(ctx context.Context, listener net.Listener, certFile, keyFile string, up func()) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.casebook.Run(ctx) })
+	g.Go(func() error { return n.witness.Run(ctx) })
 	if n.shadow != nil {
 		g.Go(func() error { return n.shadow.Run(ctx) })
 	}
@@ -35,9 +36,7 @@ func (n *node) run(ctx context.Context, listener net.Listener, certFile, keyFile
 		if err := n.join(); err != nil {
 			return err
 		}
-		g.Go(func() error { return n.follow(ctx) })
-		g.Go(func() error { return n.statements.Run(ctx) })
-		g.Go(func() error { return n.drainOutbox(ctx) })
+		n.whileServing(ctx, g, n.follow, n.statements.Run, n.drainOutbox)
 		g.Go(func() error { return n.checks.run(ctx) })
 		g.Go(func() error { return n.serve(ctx, listener, certFile, keyFile) })
 		up()
@@ -102,6 +101,7 @@ func (n *node) status() httpapi.NodeStatus {
 	s := httpapi.NodeStatus{
 		Node: raft.ID, Version: version(), StartedAt: n.started, Now: n.cfg.Clock(), Leader: raft.Leader, Term: raft.Term,
 		Committed: raft.Commit, Applied: raft.Applied, Journal: uint64(n.journal.Last()), Refused: n.refused(),
+		Witness: n.witnessStatus(),
 	}
 	if check := n.checks.Latest(); check.State != "" {
 		s.Check = &check
@@ -132,8 +132,15 @@ func (n *node) refused() map[string]uint64 {
 	if stats.Replayed > 0 {
 		out["batch replayed"] = stats.Replayed
 	}
-	if m := n.consensus.Status().Malformed; m > 0 {
-		out["entry malformed"] = m
+	raft := n.consensus.Status()
+	if raft.Malformed > 0 {
+		out["entry malformed"] = raft.Malformed
+	}
+	if raft.BadMarks > 0 {
+		out["mark"] = raft.BadMarks
+	}
+	if w := n.witness.Status().Refused; w > 0 {
+		out["cosignature"] = w
 	}
 	return out
 }
@@ -141,6 +148,9 @@ func (n *node) refused() map[string]uint64 {
 // ready names what keeps the node from its whole work; empty is ready.
 func (n *node) ready() []string {
 	var why []string
+	if stopped := n.stopped(); stopped != nil {
+		why = append(why, stopped.Code)
+	}
 	if _, known := n.consensus.Leader(); !known {
 		why = append(why, "NO_LEADER")
 	}

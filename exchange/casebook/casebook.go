@@ -19,17 +19,19 @@ import (
 
 // Config joins a casebook to its node. Everything is required.
 type Config struct {
-	Dir        string // private to the casebook; created; may be deleted
-	Region     peers.Region
-	LedgerID   sm.Digest
-	Ledger     exchange.Ledger
-	Journal    exchange.Journal
-	Vault      exchange.Vault
-	Decryption *sm.DecryptionKey
-	IDSecret   exchange.IDSecret
-	Catalogue  *schemas.Catalogue // the kinds that this node opens
-	Logger     *slog.Logger
-	Fatal      func(error) // ends the process: nothing more is folded
+	Dir      string // private to the casebook; created; may be deleted
+	Region   peers.Region
+	LedgerID sm.Digest
+	Ledger   exchange.Ledger
+	// Checkpoints tell a committed record from a witnessed one.
+	Checkpoints exchange.Checkpoints
+	Journal     exchange.Journal
+	Vault       exchange.Vault
+	Decryption  *sm.DecryptionKey
+	IDSecret    exchange.IDSecret
+	Catalogue   *schemas.Catalogue // the kinds that this node opens
+	Logger      *slog.Logger
+	Fatal       func(error) // ends the process: nothing more is folded
 }
 
 // Casebook implements exchange.Casebook.

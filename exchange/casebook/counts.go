@@ -37,7 +37,7 @@ func (c *Casebook) Counts() (exchange.Counts, error) {
 		} {
 			eachCount(b, prefix, add)
 		}
-		return nil
+		return c.splitCommitted(b, out.Records)
 	})
 	return out, err
 }

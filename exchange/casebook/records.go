@@ -94,7 +94,7 @@ func (c *Casebook) Records(filter exchange.RecordFilter, cursor string, limit in
 			if err := decoding.Unmarshal(raw, &r.entry); err != nil {
 				return orDamaged(nil)
 			}
-			if !r.record() || !filtered(&filter, &r.entry) {
+			if !r.record() || !c.filtered(&filter, &r.entry) {
 				continue
 			}
 			if filter.Submitter != "" {
@@ -126,9 +126,9 @@ func (c *Casebook) Records(filter exchange.RecordFilter, cursor string, limit in
 	return page, nil
 }
 
-func filtered(f *exchange.RecordFilter, e *entry) bool {
+func (c *Casebook) filtered(f *exchange.RecordFilter, e *entry) bool {
 	return (f.Kind == "" || f.Kind == e.Kind) && (f.Origin == "" || f.Origin == e.Origin) &&
-		(f.State == "" || f.State == e.State)
+		(f.State == "" || f.State == c.shown(e))
 }
 
 // submitterOf finds who sent a submission; seen spares repeated reads.
@@ -155,7 +155,7 @@ func (c *Casebook) recordView(r *found, withBody bool) (exchange.RecordView, err
 	h := &body.header
 	v := exchange.RecordView{
 		ID: h.ID, Kind: h.Kind, Class: h.Class, Origin: h.Origin, Recipients: h.Recipients,
-		IssuedAt: seconds(h.IssuedAt), State: r.State, Code: r.Code, Commitment: h.Commitment,
+		IssuedAt: seconds(h.IssuedAt), State: c.shown(&r.entry), Code: r.Code, Commitment: h.Commitment,
 		BodyDigest: h.BodyDigest, Submission: r.Submission, Deliveries: r.deliveries, Submitter: r.submitter,
 		Erasure: r.erasure,
 	}

@@ -235,7 +235,7 @@ func (c *Casebook) acceptedView(v *exchange.RowView, row *exchange.Row, private 
 	if err != nil {
 		return err
 	}
-	v.ID, v.State, v.Home = &id, e.State, peers.Region(row.Entry.Home)
+	v.ID, v.State, v.Home = &id, c.shown(&e), peers.Region(row.Entry.Home)
 	if len(body.Record) > 0 && body.header.Kind == exchange.KindPenalty {
 		p, err := schemas.DecodePenalty(body.Record)
 		if err != nil {

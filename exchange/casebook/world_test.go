@@ -71,8 +71,20 @@ type region struct {
 	slots      *exchange.Slots
 	book       *casebook.Casebook
 	stop       func()
+	witnessed  witnessed
 	seq        uint64 // of the last batch cut
 	previous   sm.Digest
+}
+
+// witnessed is a ledger of which the first size leaves are under a witnessed
+// checkpoint.
+type witnessed struct {
+	exchange.Checkpoints
+	size uint64
+}
+
+func (w *witnessed) Latest() (peers.Checkpoint, bool) {
+	return peers.Checkpoint{Size: w.size}, w.size > 0
 }
 
 func newWorld(t testing.TB) *world {
@@ -132,7 +144,7 @@ func (r *region) start() {
 
 func (r *region) config(dir string, events exchange.Journal) casebook.Config {
 	return casebook.Config{
-		Dir: filepath.Join(r.dir, dir), Region: r.name, LedgerID: r.genesis.LedgerID(), Ledger: r.ledger,
+		Dir: filepath.Join(r.dir, dir), Region: r.name, LedgerID: r.genesis.LedgerID(), Ledger: r.ledger, Checkpoints: &r.witnessed,
 		Journal: events, Vault: r.vault, Decryption: r.decryption, IDSecret: r.secret,
 		Catalogue: schemas.Default(), Logger: slog.New(slog.DiscardHandler),
 		Fatal: func(err error) { r.t.Error(err) },

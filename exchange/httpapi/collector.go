@@ -28,6 +28,12 @@ var gauges = []struct{ name, label, help string }{
 	{"journal_position", "", "Position of the journal's last durable event."},
 	{"peer_refused", "reason", "What came from other nodes and was refused, by reason."},
 	{"peer_lag", "node", "Raft entries that a node is behind; known to the leader only."},
+	{"witnessed_size", "", "Leaves under the newest witnessed checkpoint."},
+	{"witnessed_age_seconds", "", "Age of the newest witnessed checkpoint by the witnesses' clocks."},
+	{"marked_size", "", "Leaves under the last mark of a leader."},
+	{"cosigned_size", "region", "Leaves under the newest cosignature of a region."},
+	{"witness_alarm", "code", "1 while an alarm about witnesses stands."},
+	{"evidence_kept", "", "Bundles of evidence kept since the start."},
 	{"leader", "", "1 when this node leads."},
 	{"ready", "", "1 when this node is ready."},
 }
@@ -66,6 +72,18 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	set("raft_committed", float64(s.Committed))
 	set("raft_applied", float64(s.Applied))
 	set("journal_position", float64(s.Journal))
+	set("witnessed_size", float64(s.Witness.Size))
+	set("marked_size", float64(s.Witness.Marked))
+	set("evidence_kept", float64(s.Witness.Evidence))
+	if s.Witness.AgeSeconds != nil {
+		set("witnessed_age_seconds", *s.Witness.AgeSeconds)
+	}
+	for _, r := range s.Witness.Regions {
+		set("cosigned_size", float64(r.Size), string(r.Region))
+	}
+	for _, code := range s.Witness.Alarms {
+		set("witness_alarm", 1, code)
+	}
 	for reason, n := range s.Refused {
 		set("peer_refused", float64(n), reason)
 	}

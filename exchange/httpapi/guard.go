@@ -123,6 +123,9 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, p exchange.Principa
 			err = exchange.Fail(exchange.KindInternal, "INTERNAL", "系统内部错误，已记入日志", "our fault; the log knows more")
 		}
 	}()
+	if stopped := a.Stopped(); stopped != nil && !t.public && !t.always {
+		return stopped
+	}
 	if t.method == http.MethodGet && !t.public {
 		if err := a.freshen(r); err != nil {
 			return err

@@ -1,28 +1,81 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/xinqiao/creditgw/consensus/ledger"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/peers"
 )
 
-// checkpoint is the ledger at its present size, or at an earlier one.
+// checkpoint is the ledger at its present size, or at an earlier one, and what
+// the regions have witnessed of it. As text it is the witnessed checkpoint
+// alone, for whoever verifies it.
 func (a *API) checkpoint(w http.ResponseWriter, r *http.Request, _ exchange.Principal) error {
-	q := parameters(r, "size")
+	q := parameters(r, "size", "format")
 	head := a.Ledger.Head()
 	size := q.size("size", head.Size, head.Size)
+	_, given := q.number("size")
+	format := q.oneOf("format", "json", "text")
 	if q.err != nil {
 		return q.err
+	}
+	witnessed, err := a.covering(size, given)
+	if err != nil {
+		return err
+	}
+	if format == "text" {
+		if witnessed.Size == 0 {
+			return errUnwitnessed
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, err := w.Write(witnessed.Marshal())
+		return err
 	}
 	root, err := a.Ledger.RootAt(size)
 	if err != nil {
 		return err
 	}
-	return reply(w, http.StatusOK, Checkpoint{Ledger: a.Ledger.Directory().Ledger(), Size: size, Root: root, LedgerSize: head.Size})
+	out := Checkpoint{Ledger: a.Ledger.Directory().Ledger(), Size: size, Root: root, LedgerSize: head.Size}
+	if witnessed.Size > 0 {
+		out.Witnessed = shownCheckpoint(witnessed)
+	}
+	return reply(w, http.StatusOK, out)
+}
+
+var errUnwitnessed = exchange.Fail(exchange.KindNotFound, "NOT_WITNESSED", "尚无见证到该长度的检查点，请稍后再取", "no witnessed checkpoint covers this size yet; come again later")
+
+// covering is the newest witnessed checkpoint, or the earliest kept one of at
+// least a given size; size 0 if there is none.
+func (a *API) covering(size uint64, given bool) (peers.Checkpoint, error) {
+	if !given || size == 0 {
+		latest, _ := a.Checkpoints.Latest()
+		return latest, nil
+	}
+	_, covering, err := a.Checkpoints.Around(size - 1)
+	if errors.Is(err, exchange.ErrNotFound) {
+		return peers.Checkpoint{}, nil
+	}
+	return covering, err
+}
+
+func shownCheckpoint(c peers.Checkpoint) *Witnessed {
+	out := &Witnessed{
+		Regions: []peers.Region{},
+		Size:    c.Size, Root: c.Root, Directory: c.Directory, At: time.Unix(c.Time(), 0).In(exchange.Shanghai),
+		Text: string(c.Marshal()),
+	}
+	for _, l := range c.Cosignatures {
+		if !slices.Contains(out.Regions, l.Region) {
+			out.Regions = append(out.Regions, l.Region)
+		}
+	}
+	return out
 }
 
 // size reads a ledger size that must not be beyond max.

@@ -52,6 +52,9 @@ type node struct {
 	ledger   *memoryLedger
 	feed     *feed
 	ready    []string
+	stopped  *exchange.Error
+
+	checkpoints checkpoints
 }
 
 func newNode(t *testing.T, change ...func(*httpapi.Config)) *node {
@@ -61,8 +64,9 @@ func newNode(t *testing.T, change ...func(*httpapi.Config)) *node {
 		ledger: newLedger(t, 5), feed: &feed{more: make(chan struct{})},
 	}
 	n.casebook.followed = 5
+	n.checkpoints.kept = []peers.Checkpoint{witnessedAt(2), witnessedAt(5)}
 	n.config = httpapi.Config{
-		Region: "120000", Service: n.service, Casebook: n.casebook, Ledger: n.ledger, Feed: n.feed, Receipts: receipts{}, Checkpoints: checkpoints{}, Tokens: tokens{}, Checks: checks{},
+		Region: "120000", Service: n.service, Casebook: n.casebook, Ledger: n.ledger, Feed: n.feed, Receipts: receipts{}, Tokens: tokens{}, Checks: checks{},
 		Catalogue: schemas.Default(),
 		Clock:     func() time.Time { return received },
 		Linearize: func(context.Context) error { return nil },
@@ -71,9 +75,11 @@ func newNode(t *testing.T, change ...func(*httpapi.Config)) *node {
 			return httpapi.NodeStatus{Node: "120000-1", Leader: "120000-1", StartedAt: received, Now: received, Term: 2,
 				Peers: []httpapi.Peer{{Node: "110000-1", Region: "110000", Lag: &lag}}}
 		},
-		Ready:   func() []string { return n.ready },
-		Metrics: prometheus.NewRegistry(),
-		Logger:  slog.New(slog.NewJSONHandler(n.log, nil)),
+		Checkpoints: &n.checkpoints,
+		Stopped:     func() *exchange.Error { return n.stopped },
+		Ready:       func() []string { return n.ready },
+		Metrics:     prometheus.NewRegistry(),
+		Logger:      slog.New(slog.NewJSONHandler(n.log, nil)),
 	}
 	for _, c := range change {
 		c(&n.config)
@@ -328,7 +334,6 @@ func (r receipts) Receipt(id exchange.EntryID, disclose bool) ([]byte, error) {
 	return fmt.Appendf(nil, `{"entry":%q,"format":"disclosed %v"}`, id, disclose), r.err
 }
 
-// checkpoints keeps two, of sizes 2 and 5.
 // checks has found a rotten casebook.
 type checks struct{}
 
@@ -342,17 +347,24 @@ func (checks) Latest() httpapi.Check {
 	}}
 }
 
-type checkpoints struct{}
+// checkpoints are those that are kept, ascending.
+type checkpoints struct{ kept []peers.Checkpoint }
 
-func (checkpoints) Around(index uint64) (before, covering peers.Checkpoint, err error) {
-	at := func(size uint64) peers.Checkpoint { return peers.Checkpoint{Ledger: recordID, Size: size} }
-	switch {
-	case index < 2:
-		return before, at(2), nil
-	case index < 5:
-		return at(2), at(5), nil
+func (c *checkpoints) Latest() (peers.Checkpoint, bool) {
+	if len(c.kept) == 0 {
+		return peers.Checkpoint{}, false
 	}
-	return at(5), covering, exchange.ErrNotFound
+	return c.kept[len(c.kept)-1], true
+}
+
+func (c *checkpoints) Around(index uint64) (before, covering peers.Checkpoint, err error) {
+	for _, kept := range c.kept {
+		if kept.Size > index {
+			return before, kept, nil
+		}
+		before = kept
+	}
+	return before, covering, exchange.ErrNotFound
 }
 
 // feed has items 1 to last; its cursor is the last seq seen.

@@ -54,8 +54,9 @@ type Ledger interface {
 	Consistency(from, to uint64) ([]sm.Digest, error)
 }
 
-// Checkpoints is the part of exchange.Checkpoints that auditors read.
+// Checkpoints is the part of exchange.Checkpoints that anyone may check.
 type Checkpoints interface {
+	Latest() (peers.Checkpoint, bool)
 	Around(index uint64) (before, covering peers.Checkpoint, err error)
 }
 

@@ -14,6 +14,7 @@ type route struct {
 	method, path string
 	roles        []exchange.Role // who may; anyone with a token when empty
 	public       bool            // without a token
+	always       bool            // also on a node that has stopped serving
 	body         int64           // largest body in bytes; 0: none is read
 	handle       handler
 }
@@ -77,7 +78,7 @@ func (a *API) routes() []route {
 		{method: "GET", path: "/v1/ledger/entries", roles: overseers, handle: a.entries},
 		{method: "POST", path: "/v1/checks", roles: operators, handle: a.startCheck},
 		{method: "GET", path: "/v1/checks", roles: overseers, handle: a.latestCheck},
-		{method: "GET", path: "/v1/status", roles: overseers, handle: a.status},
+		{method: "GET", path: "/v1/status", roles: overseers, always: true, handle: a.status},
 
 		{method: "GET", path: "/v1/openapi.json", public: true, handle: serveOpenAPI},
 		{method: "GET", path: "/healthz", public: true, handle: healthy},

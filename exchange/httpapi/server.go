@@ -36,8 +36,11 @@ type Config struct {
 	// anywhere before the call.
 	Linearize func(ctx context.Context) error
 	Status    func() NodeStatus
-	Ready     func() []string      // codes of what is not ready; none: ready
-	Metrics   *prometheus.Registry // served at /metrics; gets this package's own
+	// Stopped says why this node must not serve; nil: it may. Status and
+	// metrics are answered all the same.
+	Stopped func() *exchange.Error
+	Ready   func() []string      // codes of what is not ready; none: ready
+	Metrics *prometheus.Registry // served at /metrics; gets this package's own
 	// Rate and Burst bound the requests of one token. A zero Rate is
 	// defaultRate; rate.Inf bounds nothing.
 	Rate   rate.Limit

@@ -20,6 +20,7 @@ func (a *API) status(w http.ResponseWriter, r *http.Request, _ exchange.Principa
 		LedgerSize: head.Size, Followed: a.Casebook.Followed(), Counts: counts, Ready: len(reasons) == 0, Reasons: reasons,
 	}
 	s.Peers = listed(s.Peers)
+	s.Witness.Regions, s.Witness.Alarms = listed(s.Witness.Regions), listed(s.Witness.Alarms)
 	if s.Refused == nil {
 		s.Refused = map[string]uint64{}
 	}

@@ -129,12 +129,44 @@ type Source struct {
 	Findings   []schemas.FindingView `json:"findings"`
 }
 
-// Checkpoint is the ledger at a size, in this node's own copy.
+// Checkpoint is the ledger at a size, in this node's own copy, and a witnessed
+// checkpoint: the newest, or the earliest kept one that covers the size.
 type Checkpoint struct {
-	Ledger     sm.Digest `json:"ledger"`
-	Size       uint64    `json:"size"`
-	Root       sm.Digest `json:"root"`
-	LedgerSize uint64    `json:"ledger_size"`
+	Ledger     sm.Digest  `json:"ledger"`
+	Size       uint64     `json:"size"`
+	Root       sm.Digest  `json:"root"`
+	LedgerSize uint64     `json:"ledger_size"`
+	Witnessed  *Witnessed `json:"witnessed,omitempty"`
+}
+
+// Witnessed is a checkpoint that enough regions have cosigned. Text is what
+// can be verified; the rest is in it.
+type Witnessed struct {
+	Size      uint64         `json:"size"`
+	Root      sm.Digest      `json:"root"`
+	Directory sm.Digest      `json:"directory"`
+	At        time.Time      `json:"at"` // the middle one of the witnesses' times
+	Regions   []peers.Region `json:"regions"`
+	Text      string         `json:"text"`
+}
+
+// WitnessStatus is what the node knows of its witnesses.
+type WitnessStatus struct {
+	Size       uint64     `json:"size"` // of the newest witnessed checkpoint, 0: none
+	At         *time.Time `json:"at,omitempty"`
+	AgeSeconds *float64   `json:"age_seconds,omitempty"`
+	Marked     uint64     `json:"marked"` // size of the last mark
+	Regions    []Cosigner `json:"regions"`
+	Alarms     []string   `json:"alarms"`   // codes, see docs/runbook.md
+	Evidence   int        `json:"evidence"` // bundles kept since the start
+	Refused    uint64     `json:"refused"`  // cosignatures that nobody could use
+}
+
+// Cosigner is a region's newest cosignature.
+type Cosigner struct {
+	Region peers.Region `json:"region"`
+	Size   uint64       `json:"size"`
+	At     time.Time    `json:"at"`
 }
 
 // InclusionProof shows that a leaf is under a root.
@@ -190,7 +222,8 @@ type NodeStatus struct {
 	// Refused counts what came from other nodes and was refused, by reason.
 	Refused map[string]uint64 `json:"refused"`
 	// Check is the check under way, or the last one; nil when there was none.
-	Check *Check `json:"check,omitempty"`
+	Check   *Check        `json:"check,omitempty"`
+	Witness WitnessStatus `json:"witness"`
 }
 
 // Peer is one node of the directory as this node sees it.

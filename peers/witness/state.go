@@ -18,6 +18,7 @@ import (
 const (
 	stateName    = "state"
 	stateVersion = 1
+	stateFixed   = 1 + 8 + 8 + 2
 	crcSize      = 4
 )
 
@@ -38,19 +39,11 @@ var (
 	ErrTwoRoots = errors.New("witness: another statement has been signed for this size")
 )
 
-// Found writes the state of a witness key that has never signed. It belongs
-// where the key is made, and refuses a directory that has a state.
-func Found(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("witness: %w", err)
-	}
-	switch _, found, err := ReadState(dir); {
-	case err != nil:
-		return err
-	case found:
-		return errors.New("witness: there is a state already")
-	}
-	return State{}.write(dir)
+// Founding is the state of a witness key that has never signed. It belongs
+// where the key is made and nowhere else: a witness without a state has to ask
+// the others.
+func Founding() []byte {
+	return seal([]byte{0: stateVersion, stateFixed - 1: 0})
 }
 
 // ReadState returns false if there is no state: this witness does not know
