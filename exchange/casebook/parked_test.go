@@ -113,23 +113,28 @@ func TestAnAgencysOwnSignature(t *testing.T) {
 		tj.tell(exchange.Event{Authored: &exchange.EntryAuthored{Entry: entry}})
 		tj.drain()
 	}
-	sign := func(no string, id exchange.EntryID) {
+	send := func(signed, sent string, id exchange.EntryID) {
 		t.Helper()
-		record := must[[]byte](t)(penalty(notice{no: no, firm: beijingFirm, fine: 1}).Encode())
+		record := must[[]byte](t)(penalty(notice{no: signed, firm: beijingFirm, fine: 1}).Encode())
 		signature := must[[]byte](t)(key.Sign(sm.LabelAuthor, w.genesis.LedgerID(), record))
+		record = must[[]byte](t)(penalty(notice{no: sent, firm: beijingFirm, fine: 1}).Encode())
 		author := must[[]byte](t)((&exchange.Author{Kind: exchange.AuthorAgency, Agency: agency, Key: &keyID, Signature: signature}).Marshal())
 		tj.forge(exchange.Header{Kind: exchange.KindPenalty, ID: id}, record, author, nil)
 		tj.drain()
 	}
-	before, after := sm.Sum([]byte("before")), sm.Sum([]byte("after"))
+	before, altered, after := sm.Sum([]byte("before")), sm.Sum([]byte("altered")), sm.Sum([]byte("after"))
 	govern(exchange.KindAgencyKey, must[[]byte](t)(peers.EncodeAgencyKey(agency, "总队", "k1", key.Public())))
-	sign("1", before)
+	send("1", "1", before)
+	send("2", "3", altered)
 	govern(exchange.KindAgencyKeyRetire, must[[]byte](t)(peers.EncodeAgencyKeyRetire(agency, keyID)))
-	sign("2", after)
+	send("4", "4", after)
 	w.everyoneFollows()
 
 	if r := bj.record(before); r.Code != "" || !r.Author.Verified || *r.Author.KeyID != keyID {
 		t.Errorf("signed before the key was retired: %+v", r)
+	}
+	if r := bj.record(altered); r.Code != casebook.CodeBadAuthor {
+		t.Errorf("signed, and then altered by the region: %+v", r)
 	}
 	if r := bj.record(after); r.Code != casebook.CodeBadAuthor {
 		t.Errorf("signed after the key was retired: %+v", r)

@@ -289,33 +289,53 @@ func TestWhatCanNotBeStoredIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 
 // The file is closed behind the journal's back, so that the write fails.
 func TestAFailedWriteEndsTheProcessAndIsNeverAcknowledged(t *testing.T) {
-	cfg := config(t, t.TempDir(), nil)
-	var fatal []error
-	cfg.Fatal = func(err error) { fatal = append(fatal, err) }
-	j, err := Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	appendAll(t, j, unbound("before"))
-	if err := j.segments[0].file.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if last, err := j.Append(t.Context(), unbound("after")); !errors.Is(err, os.ErrClosed) {
-			t.Errorf("acknowledged at %d: %v", last, err)
-		}
-	}
-	if len(fatal) != 1 {
-		t.Errorf("fatal was called %d times", len(fatal))
-	}
-	if err := j.Wait(t.Context(), 2); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("wait: %v", err)
-	}
-	if j.Last() != 1 {
-		t.Errorf("last is %d", j.Last())
-	}
-	if err := j.Close(); err == nil {
-		t.Error("closing a closed file succeeded")
+	for name, file := range map[string]func(t *testing.T) *os.File{
+		"the write fails": func(t *testing.T) *os.File {
+			f, err := os.Create(filepath.Join(t.TempDir(), "closed"))
+			if err := errors.Join(err, f.Close()); err != nil {
+				t.Fatal(err)
+			}
+			return f
+		},
+		// The null device takes what is written and knows no fsync.
+		"the fsync fails": func(t *testing.T) *os.File {
+			f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := config(t, t.TempDir(), nil)
+			var fatal []error
+			cfg.Fatal = func(err error) { fatal = append(fatal, err) }
+			j, err := Open(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			appendAll(t, j, unbound("before"))
+			sound := j.segments[0].file
+			j.segments[0].file = file(t)
+			if err := sound.Close(); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if last, err := j.Append(t.Context(), unbound("after")); err == nil {
+					t.Errorf("acknowledged at %d", last)
+				}
+			}
+			if len(fatal) != 1 {
+				t.Errorf("fatal was called %d times", len(fatal))
+			}
+			if err := j.Wait(t.Context(), 2); err == nil || err != fatal[0] {
+				t.Errorf("wait: %v, fatal %v", err, fatal)
+			}
+			if j.Last() != 1 {
+				t.Errorf("last is %d", j.Last())
+			}
+			_ = j.Close() // the process has ended long since
+		})
 	}
 }
 
