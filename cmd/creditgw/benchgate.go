@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
@@ -11,14 +10,21 @@ import (
 )
 
 // benchGate stands where the outbox stands in a region's node: it cuts what
-// comes into signed batches and proposes them, with nothing in a journal.
+// comes into signed batches at the outbox's pace and proposes them, with nothing
+// in a journal.
 type benchGate struct {
 	cutter   outbox.Cutter
 	ledger   exchange.Ledger
 	proposer exchange.Proposer
 	in       chan benchItem
-	carry    []benchItem // did not fit into the last batch
-	usual    int         // items that a batch held lately
+
+	pace     outbox.Pace
+	waiting  []benchItem
+	since    time.Time // when the first of these could have left
+	underWay int       // batches
+	landed   chan gateLanding
+	seq      uint64 // of the last batch
+	previous sm.Digest
 }
 
 // benchItem is an entry and where its answer goes.
@@ -27,103 +33,94 @@ type benchItem struct {
 	answer func(error)
 }
 
-const (
-	// gateWindow is how many batches are in flight: the outbox's.
-	gateWindow = 4
-	// gateLinger is how long a batch waits for as many items as batches held
-	// lately. One client alone never waits.
-	gateLinger = time.Millisecond
-)
-
-type gateFlight struct {
-	items []benchItem
-	wait  func() (exchange.BatchResult, error)
+// gateLanding is the end of a batch's way.
+type gateLanding struct {
+	took time.Duration
+	err  error
 }
 
 // run cuts and proposes until ctx ends or a batch is not accepted.
 func (g *benchGate) run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	// The sender and the one that is being landed count: two less than the window.
-	flights := make(chan gateFlight, gateWindow-2)
-	landed := make(chan struct{})
-	go func() {
-		defer close(landed)
-		for f := range flights {
-			if err := f.land(); err != nil {
-				cancel(err)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g.seq, g.previous = g.ledger.LastBatch(g.cutter.Region)
+	g.landed = make(chan gateLanding)
+	for {
+		var leave <-chan time.Time
+		if wait, ok := g.pace.Wait(len(g.waiting), g.underWay); ok && len(g.waiting) > 0 {
+			leave = time.After(time.Until(g.since.Add(wait)))
+		}
+		select {
+		case item := <-g.in:
+			g.take(item)
+		case l := <-g.landed:
+			if l.err != nil {
+				return l.err
 			}
+			g.underWay--
+			g.since = time.Now()
+			g.pace.Landed(l.took)
+		case <-leave:
+			if err := g.cut(ctx); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// take notes an item, and those that have come with it.
+func (g *benchGate) take(item benchItem) {
+	if len(g.waiting) == 0 {
+		g.since = time.Now()
+	}
+	g.waiting = append(g.waiting, item)
+	for len(g.in) > 0 {
+		g.waiting = append(g.waiting, <-g.in)
+	}
+}
+
+// cut sends as many of the waiting items as fit into one batch.
+func (g *benchGate) cut(ctx context.Context) error {
+	entries := make([]exchange.Pending, min(len(g.waiting), exchange.MaxBatchItems))
+	for i := range entries {
+		entries[i] = g.waiting[i].entry
+	}
+	n := outbox.Fit(entries)
+	b, err := g.cutter.Cut(entries[:n], g.seq+1, g.previous, g.ledger.Directory())
+	if err != nil {
+		return err
+	}
+	raw, err := b.Marshal()
+	if err != nil {
+		return err
+	}
+	g.seq, g.previous = g.seq+1, sm.Sum(b.RawPreamble)
+	items := append([]benchItem(nil), g.waiting[:n]...)
+	g.waiting = append(g.waiting[:0], g.waiting[n:]...)
+	g.since = time.Now()
+	g.underWay++
+	g.pace.Left(n)
+	sent := time.Now()
+	wait := g.proposer.Start(ctx, raw)
+	go func() {
+		err := answer(items, wait)
+		select {
+		case g.landed <- gateLanding{time.Since(sent), err}:
+		case <-ctx.Done():
 		}
 	}()
-	err := g.propose(ctx, flights)
-	close(flights)
-	<-landed
-	return errors.Join(err, context.Cause(ctx))
+	return nil
 }
 
-func (g *benchGate) propose(ctx context.Context, flights chan<- gateFlight) error {
-	seq, previous := g.ledger.LastBatch(g.cutter.Region)
-	for {
-		items, err := g.gather(ctx)
-		if err != nil {
-			return nil // ctx has ended, and holds the cause
-		}
-		entries := make([]exchange.Pending, len(items))
-		for i, item := range items {
-			entries[i] = item.entry
-		}
-		n := outbox.Fit(entries)
-		g.carry = items[n:]
-		b, err := g.cutter.Cut(entries[:n], seq+1, previous, g.ledger.Directory())
-		if err != nil {
-			return err
-		}
-		raw, err := b.Marshal()
-		if err != nil {
-			return err
-		}
-		seq, previous = seq+1, sm.Sum(b.RawPreamble)
-		flights <- gateFlight{items: items[:n], wait: g.proposer.Start(ctx, raw)}
-	}
-}
-
-// gather takes what is waiting, and waits a little for the usual number.
-func (g *benchGate) gather(ctx context.Context) ([]benchItem, error) {
-	items := g.carry
-	if len(items) == 0 {
-		select {
-		case item := <-g.in:
-			items = []benchItem{item}
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	linger := time.NewTimer(gateLinger)
-	defer linger.Stop()
-	for len(items) < exchange.MaxBatchItems {
-		if len(items) >= g.usual && len(g.in) == 0 {
-			break
-		}
-		select {
-		case item := <-g.in:
-			items = append(items, item)
-			continue
-		case <-linger.C:
-		case <-ctx.Done():
-		}
-		break
-	}
-	g.usual = max(len(items), g.usual*3/4)
-	return items, nil
-}
-
-// land answers a batch's items when this node has applied it.
-func (f *gateFlight) land() error {
-	result, err := f.wait()
+// answer answers a batch's items when this node has applied it.
+func answer(items []benchItem, wait func() (exchange.BatchResult, error)) error {
+	result, err := wait()
 	if err == nil && result.Rejection != nil {
 		err = result.Rejection
 	}
-	for _, item := range f.items {
+	for _, item := range items {
 		item.answer(err)
 	}
 	return err

@@ -54,6 +54,7 @@ func (p *program) benchServerCommand() *cobra.Command {
 }
 
 func (p *program) benchServe(ctx context.Context, dir, profile, samples string) (err error) {
+	tuneCollector()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {

@@ -42,6 +42,7 @@ var wanTimers = consensus.Timers{
 const wanInFlight = 8
 
 func (p *program) serve(ctx context.Context, file string) error {
+	tuneCollector()
 	c, err := loadConfig(file)
 	if err != nil {
 		return err

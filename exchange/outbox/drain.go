@@ -33,15 +33,6 @@ type Drain struct {
 	forked atomic.Bool
 }
 
-// window is how many full batches may be in flight. A batch that is not full
-// waits for the one before it: under load batches fill by themselves, and an
-// idle notice leaves at once.
-const window = 4
-
-// full is the number of entries from which a batch is worth a place of its own
-// in flight.
-const full = 64
-
 // Pauses between sessions after a fault that only time can mend. While batches
 // are refused as a whole the pause doubles, for each refusal leaves an event in
 // the journal.
@@ -97,8 +88,9 @@ func (d *Drain) Run(ctx context.Context) error {
 
 // flight is a batch on its way.
 type flight struct {
-	cut  exchange.BatchCut
-	wait func() (exchange.BatchResult, error)
+	cut   exchange.BatchCut
+	since time.Time
+	wait  func() (exchange.BatchResult, error)
 }
 
 // session drains from what ledger and casebook say now until something
@@ -140,6 +132,7 @@ type session struct {
 	previous sm.Digest // its preamble's digest
 	after    uint64    // order of the last entry cut
 	flights  []flight
+	pace     Pace
 }
 
 // resend proposes again, byte for byte, what was cut and is not committed.
@@ -194,21 +187,34 @@ func batchOf(cut exchange.BatchCut, p exchange.Preamble, wraps []byte, entries [
 
 // fill cuts and sends while there is something to send and room in flight.
 func (s *session) fill(ctx context.Context) error {
-	for len(s.flights) < window {
+	for waited := false; ; {
 		pending, err := s.cfg.Casebook.Pending(s.after, exchange.MaxBatchItems)
 		if err != nil || len(pending) == 0 {
 			return err
 		}
-		n := Fit(pending)
-		if n == len(pending) && n < full && len(s.flights) > 0 {
-			return nil // it may still grow
+		n, waiting := Fit(pending), len(pending)
+		if n < waiting {
+			waiting = exchange.MaxBatchItems // this batch can't grow any more
+		}
+		wait, ok := s.pace.Wait(waiting, len(s.flights))
+		if !ok {
+			return nil
+		}
+		if wait > 0 && !waited {
+			waited = true
+			select {
+			case <-time.After(wait):
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
 		if err := s.cut(ctx, pending[:n]); err != nil {
 			return err
 		}
+		s.pace.Left(n)
 		s.after = pending[n-1].Order
 	}
-	return nil
 }
 
 func (s *session) cut(ctx context.Context, entries []exchange.Pending) error {
@@ -235,7 +241,7 @@ func (s *session) send(ctx context.Context, b exchange.Batch, cut exchange.Batch
 		return err
 	}
 	s.seq, s.previous = b.Preamble.Seq, sm.Sum(b.RawPreamble)
-	s.flights = append(s.flights, flight{cut: cut, wait: s.cfg.Proposer.Start(ctx, raw)})
+	s.flights = append(s.flights, flight{cut: cut, since: time.Now(), wait: s.cfg.Proposer.Start(ctx, raw)})
 	return nil
 }
 
@@ -247,6 +253,7 @@ func (s *session) land(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.pace.Landed(time.Since(f.since))
 	r := result.Rejection
 	if r == nil {
 		return nil

@@ -39,14 +39,14 @@ func TestBatchesFillBehindOneInFlight(t *testing.T) {
 		}
 		time.Sleep(25 * time.Millisecond) // the bubble's clock
 		synctest.Wait()
-		r.accept(600)
+		r.accept(700)
 		synctest.Wait()
 		if seq, _ := l.LastBatch(tianjin); seq != 5 {
-			t.Errorf("of 600 entries at once %d batches are on their way", seq-2)
+			t.Errorf("of 700 entries at once %d batches are on their way", seq-2)
 		}
 		time.Sleep(50 * time.Millisecond)
 		wantCanceled(t, stop)
-		if want := []int{1, 30, 256, 256, 88}; !slices.Equal(l.sizes, want) {
+		if want := []int{1, 30, 256, 256, 188}; !slices.Equal(l.sizes, want) {
 			t.Errorf("batches of %v, want %v", l.sizes, want)
 		}
 		wantAll(t, r, l)
@@ -64,7 +64,7 @@ func TestResendAfterRestartIsTheSameBytes(t *testing.T) {
 				if !arrived {
 					l.script = func(exchange.Preamble) (*exchange.Rejection, bool) { return nil, true }
 				}
-				r.accept(600)
+				r.accept(700)
 				_, stop := drain(t, r, l)
 				synctest.Wait()
 				wantCanceled(t, stop)
@@ -100,7 +100,7 @@ func TestResendAfterRestartIsTheSameBytes(t *testing.T) {
 func TestRefusalTakesTheBadEntryOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRegion()
-		r.accept(600)
+		r.accept(700)
 		bad := []exchange.EntryID{r.entries[5].ID, r.entries[400].ID}
 		l := &sharedLedger{latency: time.Millisecond, bad: map[exchange.EntryID]bool{bad[0]: true, bad[1]: true}}
 		_, stop := drain(t, r, l)
@@ -119,7 +119,7 @@ func TestRefusalTakesTheBadEntryOut(t *testing.T) {
 func TestGapRewinds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, l := newRegion(), &sharedLedger{latency: time.Millisecond}
-		r.accept(600)
+		r.accept(700)
 		gaps := 0
 		l.script = func(p exchange.Preamble) (*exchange.Rejection, bool) {
 			if p.Seq >= 2 && gaps < 2 {
