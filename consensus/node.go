@@ -27,6 +27,8 @@ type Node struct {
 	present   atomic.Pointer[lane]
 	opening   atomic.Pointer[opening]
 
+	forgetting sync.Mutex // one Forget at a time
+
 	elected  chan bool // Raft's word that this node leads or no longer does
 	observed chan raft.Observation
 

@@ -30,6 +30,7 @@ const logCacheEntries = 64
 type storage struct {
 	wal       *wal.WAL
 	meta      *metadb.BoltMetaDB
+	files     *segmentFiles
 	log       *checkedLog
 	cache     *raft.LogCache
 	stable    *checkedStable
@@ -48,7 +49,7 @@ func openStorage(cfg *Config, fatal func(error)) (*storage, error) {
 	if err != nil {
 		return nil, errors.Join(err, meta.Close())
 	}
-	st := &storage{wal: w, meta: meta}
+	st := &storage{wal: w, meta: meta, files: &segmentFiles{dir: dir}}
 	st.log = &checkedLog{
 		LogStore: w, limit: cfg.Timers.Disk, fatal: func(error) {}, trailing: trailing{most: int(cfg.Snapshots.Trailing)},
 	}
@@ -62,11 +63,27 @@ func openStorage(cfg *Config, fatal func(error)) (*storage, error) {
 	if err := st.verify(cfg); err != nil {
 		return nil, errors.Join(err, st.close())
 	}
+	if err := st.clearTail(); err != nil {
+		return nil, errors.Join(err, st.close())
+	}
 	if st.cache, err = raft.NewLogCache(logCacheEntries, st.log); err != nil {
 		return nil, errors.Join(fmt.Errorf("consensus: log cache: %w", err), st.close())
 	}
 	st.log.fatal, st.stable.fatal = fatal, fatal
 	return st, nil
+}
+
+// clearTail destroys what a crash has left of an unfinished append: it is no part
+// of the log, and what is no part of the log must not outlive an erasure.
+func (st *storage) clearTail() error {
+	_, last, err := st.bounds()
+	if err == nil {
+		err = st.files.clearTail(last)
+	}
+	if err != nil {
+		return fmt.Errorf("consensus: end of the Raft log: %w", err)
+	}
+	return nil
 }
 
 func (st *storage) close() error { return errors.Join(st.wal.Close(), st.meta.Close()) }
