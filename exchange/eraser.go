@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -18,13 +19,13 @@ type Bodies interface {
 type RaftLog interface {
 	// Forget has the log drop every entry up to the last one with a batch that
 	// holds says true of, and returns when what was dropped is overwritten,
-	// with the index of the first entry that is still there. It is ErrNotYet as
-	// long as the log still needs such an entry.
+	// with the index of the first entry that is still there. An error means that
+	// the log still needs such an entry; it is tried again.
 	Forget(ctx context.Context, holds func(batch []byte) bool) (first uint64, err error)
 }
 
-// ErrNotYet says that something has to happen elsewhere first.
-var ErrNotYet = errors.New("not yet")
+// errNotYet says that something has to happen elsewhere first.
+var errNotYet = errors.New("not yet")
 
 // Eraser carries out orders to erase: it states for this region that a record
 // is not served any more, destroys every copy on this node, and states that.
@@ -56,35 +57,35 @@ func (e *Eraser) Run(ctx context.Context) error {
 	since := time.Now().Add(-e.Round) // when the first of those that wait for a round came
 	for {
 		seen := e.Casebook.Position()
+		left, err := e.Casebook.PendingErasures(1, func(*PendingErasure) bool { return true })
+		if err != nil {
+			return err
+		}
+		if len(left) == 0 {
+			if err := e.Casebook.WaitFor(ctx, seen+1); err != nil {
+				return err
+			}
+			since = time.Now()
+			continue
+		}
 		if err := e.stopped(ctx); err != nil {
 			return err
 		}
 		due := time.Since(since) >= e.Round
-		err := e.round(ctx, due)
+		err = e.round(ctx, due)
 		switch {
-		case errors.Is(err, ErrNotYet):
-			e.Logger.Info("erasing waits", "reason", err)
+		case errors.Is(err, errNotYet):
+			e.Logger.Warn("erasing waits", "reason", err)
 		case err != nil:
 			return err
 		case due:
 			since = time.Now()
 		}
-		left, err := e.Casebook.PendingErasures(1, func(*PendingErasure) bool { return true })
-		if err != nil {
-			return err
+		select {
+		case <-time.After(e.Interval):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		if len(left) > 0 {
-			select {
-			case <-time.After(e.Interval):
-				continue
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		if err := e.Casebook.WaitFor(ctx, seen+1); err != nil {
-			return err
-		}
-		since = time.Now()
 	}
 }
 
@@ -151,7 +152,7 @@ func (e *Eraser) erase(ctx context.Context, pending []PendingErasure) error {
 	}
 	first, err := e.Log.Forget(ctx, func(batch []byte) bool { return holds(batch, ids) })
 	if err != nil {
-		return err
+		return errors.Join(ctx.Err(), fmt.Errorf("%w: %w", errNotYet, err))
 	}
 	scope := e.scope(first)
 	return e.report(ctx, &Report{Records: refsOf(shared), At: e.Clock().Unix(), Scope: &scope})

@@ -97,6 +97,11 @@ func canned(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "workbook")
 	case "GET /v1/ledger/checkpoint":
 		_, _ = io.WriteString(w, `{"ledger":"`+strings.Repeat("ab", 32)+`","size":1,"root":"`+strings.Repeat("cd", 32)+`","ledger_size":1}`)
+	case "POST /v1/records/" + strings.Repeat("ab", 32) + "/erasure":
+		_, _ = io.WriteString(w, `{"reason":"repaired","ordered_at":"2026-04-02T09:00:00+08:00","now":true,"ledger_size":9,"regions":[
+			{"region":"110000","state":"pending","held":true},{"region":"120000","state":"stopped","held":true,"stopped_at":"2026-04-02T09:00:00+08:00"},
+			{"region":"130000","state":"stopped","held":false,"stopped_at":"2026-04-02T09:00:00+08:00"},
+			{"region":"140000","state":"erased","held":false,"erased_at":"2026-04-02T09:00:01+08:00","node":"140000-1","log_first":7,"backups_until":"2026-05-02"}]}`)
 	case "POST /v1/reminders/acks":
 		_, _ = io.WriteString(w, `{"acks":[{"id":"a","state":"read","result":"ok"},{"id":"b","state":"read","result":"unknown"}]}`)
 	case "GET /v1/reminders":

@@ -54,6 +54,9 @@ func (p *program) showRecord(r httpapi.Record) error {
 	for _, d := range r.Deliveries {
 		line(text{"送达 " + d.Region, "delivery " + d.Region}, fmt.Sprintf("%s  %s %s", d.State, d.At.Format(time.DateTime), d.Code))
 	}
+	if r.Erasure != nil {
+		p.showErasure(line, *r.Erasure)
+	}
 	if b := r.Body; b != nil {
 		line(text{"行政相对人", "subject"}, b.SubjectName)
 		line(text{"文号", "decision"}, b.DecisionNo)

@@ -22,6 +22,7 @@ func (p *program) commands() []*cobra.Command {
 		p.agencyCommand(),
 		p.memberCommand(),
 		p.recordCommand(),
+		p.eraseCommand(),
 		p.receiptCommand(),
 		p.verifyCommand(),
 		p.auditCommand(),

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/viper"
@@ -29,6 +30,10 @@ type config struct {
 	Trust    struct {
 		ShadowVerify float64 `mapstructure:"shadow_verify"` // share, 0 to 1
 	} `mapstructure:"trust"`
+	Erasure struct {
+		Round      time.Duration `mapstructure:"round"`
+		BackupDays int           `mapstructure:"backup_days"` // 0: no backups are made
+	} `mapstructure:"erasure"`
 }
 
 // defaults are also the list of keys that the environment may set.
@@ -36,6 +41,7 @@ var defaults = map[string]any{
 	"dir": "", "passphrase_file": "", "listen": ":8700",
 	"http.listen": "127.0.0.1:8600", "http.cert_file": "", "http.key_file": "",
 	"network": "wan", "log_level": "info", "trust.shadow_verify": 0.01,
+	"erasure.round": time.Hour, "erasure.backup_days": 0,
 }
 
 // loadConfig reads strictly and returns every fault at once.
@@ -96,6 +102,13 @@ func (c *config) check() error {
 	}
 	if c.Trust.ShadowVerify < 0 || c.Trust.ShadowVerify > 1 {
 		fault("trust.shadow_verify", "%v is not between 0 and 1", c.Trust.ShadowVerify)
+	}
+	// With the slack of a restart this keeps the 24 hours that are promised.
+	if c.Erasure.Round < time.Second || c.Erasure.Round > 12*time.Hour {
+		fault("erasure.round", "%v is not between 1s and 12h", c.Erasure.Round)
+	}
+	if c.Erasure.BackupDays < 0 || c.Erasure.BackupDays > 3650 {
+		fault("erasure.backup_days", "%d is not between 0 and 3650", c.Erasure.BackupDays)
 	}
 	return errors.Join(errs...)
 }

@@ -53,9 +53,12 @@ type nodeConfig struct {
 	// AckInterval is the least time between two acknowledgement statements to
 	// one origin.
 	AckInterval time.Duration
-	ShadowShare float64    // of signatures verified again; 0 is off
-	Rate        rate.Limit // of calls per token; 0 is the API's default
-	Logger      *slog.Logger
+	// EraseRound is how long an erasure that is not urgent may wait for others;
+	// 0 is an hour. Backups is how long backups are kept; 0: none are made.
+	EraseRound, Backups time.Duration
+	ShadowShare         float64    // of signatures verified again; 0 is off
+	Rate                rate.Limit // of calls per token; 0 is the API's default
+	Logger              *slog.Logger
 	// Fatal ends the process: a disk that fails can't be served around.
 	Fatal func(error)
 }
@@ -81,6 +84,7 @@ type node struct {
 	drain      *outbox.Drain
 	follower   *exchange.Follower
 	statements *exchange.Statements
+	eraser     *exchange.Eraser
 	api        *httpapi.API
 	checks     *checks
 
@@ -221,6 +225,7 @@ func (n *node) join() error {
 		Sealer: sealer, Clock: cfg.Clock, Interval: cfg.AckInterval, Casebook: n.casebook, Journal: n.journal,
 		Vault: n.vault, Slots: slots,
 	}
+	n.eraser = n.newEraser(sealer, slots)
 	service := exchange.NewService(exchange.Config{
 		Region: cfg.Self.Region, Clock: cfg.Clock, Sealer: sealer, Journal: n.journal, Checkpoints: checkpoints{n.witness},
 		Vault: n.vault, Slots: slots, Casebook: n.casebook, Ledger: n.store, Commits: &n.commits,

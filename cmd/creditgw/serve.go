@@ -77,7 +77,8 @@ func (p *program) serve(ctx context.Context, file string) error {
 	}
 	cfg := nodeConfig{
 		Dir: c.Dir, Genesis: genesis, Self: self, Keys: keys, Conn: conn, Wall: time.Now, Rand: rand.Reader,
-		Clock:       func() time.Time { return time.Now().In(exchange.Shanghai) },
+		Clock:      func() time.Time { return time.Now().In(exchange.Shanghai) },
+		EraseRound: c.Erasure.Round, Backups: time.Duration(c.Erasure.BackupDays) * 24 * time.Hour,
 		AckInterval: time.Second, ShadowShare: c.Trust.ShadowVerify, Logger: logger, Fatal: fatal(logger),
 	}
 	if c.Network == "wan" {

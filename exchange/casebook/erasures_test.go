@@ -37,7 +37,7 @@ type raftLog struct{ wait bool }
 
 func (l raftLog) Forget(context.Context, func([]byte) bool) (uint64, error) {
 	if l.wait {
-		return 0, exchange.ErrNotYet
+		return 0, errors.New("the log still needs it")
 	}
 	return 77, nil
 }

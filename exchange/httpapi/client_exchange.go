@@ -111,6 +111,15 @@ func (c *Client) Record(ctx context.Context, id exchange.EntryID) (Record, error
 	return get[Record](ctx, c, call{method: http.MethodGet, path: path("records", id.String())})
 }
 
+// Erase orders a record of this region to be taken down and erased.
+func (c *Client) Erase(ctx context.Context, id exchange.EntryID, order ErasureOrder) (Erasure, error) {
+	body, h, err := jsonBody(order)
+	if err != nil {
+		return Erasure{}, err
+	}
+	return get[Erasure](ctx, c, call{method: http.MethodPost, path: path("records", id.String(), "erasure"), header: h, body: body})
+}
+
 // Quarantine lists bad rows.
 func (c *Client) Quarantine(ctx context.Context, f exchange.RecordFilter, cursor string, limit int) (Page[QuarantineItem], error) {
 	q := list(cursor, limit)

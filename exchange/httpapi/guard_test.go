@@ -47,6 +47,7 @@ func TestRolesAndRoutes(t *testing.T) {
 		"GET /v1/submissions/" + submission + "/rejects.xlsx": "agency-entry agency-review operator",
 		"GET /v1/records":                                     "agency-entry agency-review operator auditor",
 		"GET /v1/records/" + recordID.String():                "agency-entry agency-review operator auditor",
+		"POST /v1/records/" + recordID.String() + "/erasure":  "operator",
 		"GET /v1/quarantine":                                  "operator auditor",
 		"PUT /v1/registers/firms":                             "operator",
 		"PUT /v1/source-plan":                                 "operator",

@@ -182,6 +182,16 @@ func (s *service) Bind(_ context.Context, _ exchange.Principal, uscc string, at 
 	s.bound = append(s.bound, uscc+" "+at.Format(time.DateOnly))
 	return s.err
 }
+func (s *service) Erase(_ context.Context, _ exchange.Principal, id exchange.EntryID, reason exchange.ErasureReason, now bool) (exchange.ErasureView, error) {
+	if id != recordID {
+		return exchange.ErasureView{}, exchange.ErrNotFound
+	}
+	at, index := received, uint64(9)
+	return exchange.ErasureView{Reason: reason, OrderedAt: at, Now: now, Index: &index, Regions: []exchange.ErasureRegion{
+		{Region: "110000", State: exchange.ErasurePending},
+		{Region: "120000", State: exchange.ErasureDone, Held: true, StoppedAt: &at, ErasedAt: &at, Node: "120000-1", LogFirst: 7, BackupsUntil: "2026-12-31"},
+	}}, s.err
+}
 func (s *service) Unbind(context.Context, exchange.Principal, string) error { return s.err }
 func (s *service) Acknowledge(_ context.Context, _ exchange.Principal, acks []exchange.Ack) ([]exchange.AckAnswer, error) {
 	s.acks = acks

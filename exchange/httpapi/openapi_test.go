@@ -72,6 +72,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{"GET /v1/submissions/{id}/rejects.xlsx", "agency-entry", "/v1/submissions/" + submission + "/rejects.xlsx", "", 200},
 		{"GET /v1/records", "operator", "/v1/records?state=committed&origin=120000", "", 200},
 		{"GET /v1/records/{id}", "agency-entry", "/v1/records/" + recordID.String(), "", 200},
+		{"POST /v1/records/{id}/erasure", "operator", "/v1/records/" + recordID.String() + "/erasure", `{"reason":"repaired","now":true}`, 202},
 		{"GET /v1/records/{id}/receipt", "operator", "/v1/records/" + recordID.String() + "/receipt?disclose=true", "", 200},
 		{"GET /v1/quarantine", "operator", "/v1/quarantine", "", 200},
 		{"PUT /v1/source-plan", "operator", "/v1/source-plan", `[{"uscc":"` + agencyUSCC + `","name":"某单位","kind":"administrative-penalty","every_days":"7"}]`, 200},

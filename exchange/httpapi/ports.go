@@ -15,6 +15,7 @@ import (
 type Service interface {
 	Submit(ctx context.Context, p exchange.Principal, s exchange.Submission) (exchange.SubmissionView, error)
 	Bind(ctx context.Context, p exchange.Principal, uscc string, boundAt time.Time, proof string) error
+	Erase(ctx context.Context, p exchange.Principal, id exchange.EntryID, reason exchange.ErasureReason, now bool) (exchange.ErasureView, error)
 	Unbind(ctx context.Context, p exchange.Principal, uscc string) error
 	Acknowledge(ctx context.Context, p exchange.Principal, acks []exchange.Ack) ([]exchange.AckAnswer, error)
 	ImportFirms(ctx context.Context, p exchange.Principal, firms []schemas.Firm) error

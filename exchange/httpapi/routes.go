@@ -49,6 +49,7 @@ func (a *API) routes() []route {
 		{method: "GET", path: "/v1/submissions/{id}/rejects.xlsx", roles: correctors, handle: a.rejects},
 		{method: "GET", path: "/v1/records", roles: readers, handle: a.records},
 		{method: "GET", path: "/v1/records/{id}", roles: readers, handle: a.record},
+		{method: "POST", path: "/v1/records/{id}/erasure", roles: operators, body: maxJSONBody, handle: a.erase},
 		{method: "GET", path: "/v1/records/{id}/receipt", handle: a.receipt},
 		{method: "GET", path: "/v1/quarantine", roles: overseers, handle: a.quarantine},
 

@@ -35,6 +35,18 @@ type Record struct {
 	LedgerSize uint64 `json:"ledger_size"`
 }
 
+// ErasureOrder is the body that orders a record to be erased.
+type ErasureOrder struct {
+	Reason exchange.ErasureReason `json:"reason"`
+	Now    bool                   `json:"now,omitempty"`
+}
+
+// Erasure is what the regions say of a record's end.
+type Erasure struct {
+	exchange.ErasureView
+	LedgerSize uint64 `json:"ledger_size"`
+}
+
 // Page is one page of a list. Next is "" at the end.
 type Page[T any] struct {
 	Items      []T    `json:"items"`
