@@ -53,6 +53,13 @@ func (p *program) showStatus(s httpapi.Status) error {
 	line(text{"节点", "node"}, "%s (%s) %s", s.Node, s.Region, ready)
 	line(text{"主节点", "leader"}, "%s", leader)
 	line(text{"账本", "ledger"}, "%d  %s", s.LedgerSize, s.Root)
+	line(text{"已见证", "witnessed"}, "%s", p.witnessLine(s.Witness))
+	if len(s.Witness.Alarms) > 0 {
+		line(text{"见证告警", "witness alarms"}, "%s", strings.Join(s.Witness.Alarms, ", "))
+	}
+	for _, r := range s.Witness.Regions {
+		line(text{"见证 " + string(r.Region), "cosigned by " + string(r.Region)}, "%d  %s", r.Size, r.At.Format(time.DateTime))
+	}
 	line(text{"案卷已读", "casebook"}, "%d", s.Followed)
 	if c := s.Check; c != nil {
 		line(text{"检查", "check"}, "%s  %s", c.State, c.Started.Format(time.RFC3339))
@@ -81,6 +88,15 @@ func (p *program) showStatus(s httpapi.Status) error {
 		line(text{"滞后 " + peer.Node, "lag of " + peer.Node}, "%s", lag)
 	}
 	return table.Flush()
+}
+
+// witnessLine is the newest witnessed checkpoint in few words.
+func (p *program) witnessLine(w httpapi.WitnessStatus) string {
+	if w.Size == 0 || w.AgeSeconds == nil {
+		return p.say(text{"尚无", "nothing yet"})
+	}
+	age := time.Duration(*w.AgeSeconds * float64(time.Second)).Round(time.Second)
+	return fmt.Sprintf("%d  %s", w.Size, p.say(text{age.String() + " 前", age.String() + " ago"}))
 }
 
 // stateName is a state as people see it.
