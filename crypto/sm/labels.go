@@ -33,6 +33,10 @@ const (
 	LabelDirectory Label = "xinqiao/v1/directory"
 	// LabelCommitment: the salted commitment to a sealed record (a digest).
 	LabelCommitment Label = "xinqiao/v1/commitment"
+	// LabelSubject: a subject's place in a region's map (a digest).
+	LabelSubject Label = "xinqiao/v1/subject"
+	// LabelHoldings: the salted commitment to a subject's records (a digest).
+	LabelHoldings Label = "xinqiao/v1/holdings"
 	// LabelEntryID: the derivation of entry ids (a MAC).
 	LabelEntryID Label = "xinqiao/v1/entry-id"
 	// LabelBody: additional data of a sealed body.

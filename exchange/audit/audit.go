@@ -61,8 +61,9 @@ type Auditor struct {
 
 // last is the last accepted batch of an origin.
 type last struct {
-	seq    uint64
-	digest sm.Digest
+	seq      uint64
+	digest   sm.Digest
+	anchored uint64 // size at which its last anchor is bound
 }
 
 // Counts are what was verified.
@@ -126,7 +127,7 @@ func (a *Auditor) Batch(b *Batch) error {
 		}
 	}
 	a.directory = directory
-	a.origins[p.Origin] = last{p.Seq, sm.Sum(b.Preamble)}
+	a.origins[p.Origin] = last{p.Seq, sm.Sum(b.Preamble), a.origins[p.Origin].anchored}
 	a.counts.Batches++
 	a.counts.Entries += uint64(len(leaves))
 	return nil
@@ -134,7 +135,7 @@ func (a *Auditor) Batch(b *Batch) error {
 
 // sequence checks that the batch stands where it says.
 func (a *Auditor) sequence(b *Batch, p *exchange.Preamble) error {
-	before, known := a.origins[p.Origin]
+	before := a.origins[p.Origin]
 	switch {
 	case p.Ledger != a.ledger:
 		return errors.New("signed for another ledger")
@@ -142,7 +143,7 @@ func (a *Auditor) sequence(b *Batch, p *exchange.Preamble) error {
 		return fmt.Errorf("begins at %d, %d is next", b.First, a.Size())
 	case len(b.Headers) != p.N:
 		return fmt.Errorf("%d headers, the preamble says %d", len(b.Headers), p.N)
-	case (known || a.whole) && (p.Seq != before.seq+1 || p.Previous != before.digest):
+	case (before.seq > 0 || a.whole) && (p.Seq != before.seq+1 || p.Previous != before.digest):
 		return fmt.Errorf("batch %d of %s does not follow its batch %d", p.Seq, p.Origin, before.seq)
 	}
 	return nil
@@ -166,12 +167,28 @@ func (a *Auditor) header(b *Batch, item int, origin peers.Region, d *peers.Direc
 	if !ok || sm.Sum(body) != h.BodyDigest {
 		return d, &Difference{index, CodeGovernance, errors.New("its clear body is missing or another")}
 	}
+	if h.Kind == peers.KindAnchor {
+		return d, a.anchor(index, origin, body)
+	}
 	after, err := d.With(index, origin, h.Kind, body)
 	if err != nil {
 		return d, &Difference{index, CodeGovernance, fmt.Errorf("%s: %w", h.Kind, err)}
 	}
 	a.counts.Governance++
 	return after, nil
+}
+
+// anchor checks that a region states one set for each size.
+func (a *Auditor) anchor(index uint64, origin peers.Region, body []byte) error {
+	at := a.origins[origin]
+	taken, err := peers.TakeAnchor(at.anchored, index, body)
+	if err != nil {
+		return &Difference{index, CodeGovernance, err}
+	}
+	at.anchored = taken.Size
+	a.origins[origin] = at
+	a.counts.Governance++
+	return nil
 }
 
 // Checkpoint takes a witnessed checkpoint of the present size. Behind a change

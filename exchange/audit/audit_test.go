@@ -79,8 +79,14 @@ func newBook(t testing.TB) *book {
 	return b
 }
 
-// write signs a batch of a region: n records, and governance bodies if any.
-func (b *book) write(r peers.Region, n int, keys ...[]byte) *Batch {
+// clear is a governance entry.
+type clear struct {
+	kind string
+	body []byte
+}
+
+// write signs a batch of a region: n records, and governance entries if any.
+func (b *book) write(r peers.Region, n int, keys ...clear) *Batch {
 	b.t.Helper()
 	first := uint64(len(b.leaves))
 	out := &Batch{First: first, Clear: map[int][]byte{}}
@@ -90,10 +96,12 @@ func (b *book) write(r peers.Region, n int, keys ...[]byte) *Batch {
 			h.Class, h.Kind, h.Commitment = exchange.ClassRecord, exchange.KindPenalty, &sm.Digest{1}
 			h.Recipients = slices.DeleteFunc([]peers.Region{beijing, tianjin, hebei}, func(o peers.Region) bool { return o == r })
 		} else {
-			body := keys[i-n]
-			h.Class, h.Kind, h.BodyDigest = exchange.ClassGovernance, exchange.KindAgencyKey, sm.Sum(body)
-			out.Clear[i] = body
-			b.directory = must[*peers.Directory](b.t)(b.directory.With(first+uint64(i), r, h.Kind, body))
+			key := keys[i-n]
+			h.Class, h.Kind, h.BodyDigest = exchange.ClassGovernance, key.kind, sm.Sum(key.body)
+			out.Clear[i] = key.body
+			if key.kind != peers.KindAnchor {
+				b.directory = must[*peers.Directory](b.t)(b.directory.With(first+uint64(i), r, h.Kind, key.body))
+			}
 		}
 		out.Headers = append(out.Headers, must[[]byte](b.t)(h.Marshal()))
 		b.leaves = append(b.leaves, ledger.LeafHash(out.Headers[i]))
@@ -106,7 +114,7 @@ func (b *book) write(r peers.Region, n int, keys ...[]byte) *Batch {
 		N: len(out.Headers), Root: ledger.RootOf(b.leaves[first:]),
 	}
 	b.sign(out, &p)
-	b.lasts[r] = last{p.Seq, sm.Sum(out.Preamble)}
+	b.lasts[r] = last{seq: p.Seq, digest: sm.Sum(out.Preamble)}
 	b.pages = append(b.pages, page{batch: out})
 	return out
 }
@@ -134,9 +142,13 @@ func (b *book) keep() {
 	b.pages = append(b.pages, page{checkpoint: b.cosigned(b.stated(), beijing, tianjin, hebei)})
 }
 
-func agencyKey(t testing.TB) []byte {
+func agencyKey(t testing.TB) clear {
 	key := must[*sm.AgencyKey](t)(sm.Generate[sm.Agency](rand.Reader))
-	return must[[]byte](t)(peers.EncodeAgencyKey("12120000000003025Y", "某机关", "", key.Public()))
+	return clear{exchange.KindAgencyKey, must[[]byte](t)(peers.EncodeAgencyKey("12120000000003025Y", "某机关", "", key.Public()))}
+}
+
+func anchor(t testing.TB, size uint64) clear {
+	return clear{peers.KindAnchor, must[[]byte](t)(peers.Anchor{Size: size, Root: sm.Digest{1}}.Encode())}
 }
 
 // story is ten entries in five batches, one of them of governance.
@@ -215,7 +227,7 @@ func TestTheFirstDifferenceIsNamed(t *testing.T) {
 			preamble(b, b.pages[3].batch, func(p *exchange.Preamble) { p.Previous[0] ^= 1 })
 		}},
 		"a governance body is missing": {CodeGovernance, 4, func(b *book) { b.pages[3].batch.Clear = nil }},
-		"another governance body":      {CodeGovernance, 4, func(b *book) { b.pages[3].batch.Clear[1] = agencyKey(t) }},
+		"another governance body":      {CodeGovernance, 4, func(b *book) { b.pages[3].batch.Clear[1] = agencyKey(t).body }},
 		"a checkpoint of another root": {CodeCheckpoint, 3, func(b *book) {
 			c := *b.pages[2].checkpoint
 			c.Root[0] ^= 1
@@ -241,6 +253,25 @@ func TestTheFirstDifferenceIsNamed(t *testing.T) {
 		a := must[*Auditor](t)(New(&b.genesis))
 		if code, index := read(a, b.pages); code != c.code || index != c.index {
 			t.Errorf("%s: %q at %d, want %s at %d", name, code, index, c.code, c.index)
+		}
+	}
+}
+
+// A region states one map for each size: two anchors for one are a difference.
+func TestAnchorsMustGrow(t *testing.T) {
+	for _, c := range []struct {
+		sizes []uint64
+		code  string
+		index uint64
+	}{{[]uint64{2, 3}, "", 0}, {[]uint64{2, 2}, CodeGovernance, 4}, {[]uint64{3, 2}, CodeGovernance, 4}, {[]uint64{9}, CodeGovernance, 3}} {
+		b := newBook(t)
+		b.write(tianjin, 3)
+		for _, size := range c.sizes {
+			b.write(beijing, 0, anchor(t, size))
+		}
+		b.keep()
+		if code, index := read(must[*Auditor](t)(New(&b.genesis)), b.pages); code != c.code || index != c.index {
+			t.Errorf("bound at %v: %q at %d, want %q at %d", c.sizes, code, index, c.code, c.index)
 		}
 	}
 }

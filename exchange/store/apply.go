@@ -161,13 +161,13 @@ func (st *state) judge(c *candidate) (exchange.BatchResult, error) {
 		result.Rejection = r
 		return result, err
 	}
-	directories, r, err := st.govern(c)
+	directories, anchored, r, err := st.govern(c)
 	if r != nil || err != nil {
 		result.Rejection = r
 		return result, err
 	}
 	result.First = st.applied.size
-	return result, st.take(c, directories)
+	return result, st.take(c, directories, anchored)
 }
 
 // checkRefs looks up each ref by its position. The leaf must lie before the
@@ -196,31 +196,38 @@ func (st *state) checkRefs(c *candidate) (*exchange.Rejection, error) {
 	return nil, nil
 }
 
-// govern folds the batch's governance entries and returns the directory behind
-// each.
-func (st *state) govern(c *candidate) ([]*peers.Directory, *exchange.Rejection, error) {
+// govern folds the batch's governance entries. It returns the directory behind
+// each that changes it, and where the origin's last anchor is bound.
+func (st *state) govern(c *candidate) (directories []*peers.Directory, anchored uint64, r *exchange.Rejection, err error) {
 	directory := st.directory
-	var directories []*peers.Directory
+	anchored = st.origins[c.batch.Preamble.Origin].anchored
 	for i := range c.headers {
 		h := &c.headers[i]
 		if h.Class != exchange.ClassGovernance {
 			continue
 		}
 		index := st.applied.size + uint64(i)
-		after, err := directory.With(index, h.Origin, h.Kind, c.batch.Items[i].Body)
+		body := c.batch.Items[i].Body
+		after := directory
+		var err error
+		if h.Kind == peers.KindAnchor {
+			var a peers.Anchor
+			a, err = peers.TakeAnchor(anchored, index, body)
+			anchored = a.Size
+		} else if after, err = directory.With(index, h.Origin, h.Kind, body); err == nil {
+			directories = append(directories, after)
+			err = supported(after)
+		}
 		var rejection *peers.Rejection
 		switch {
 		case errors.As(err, &rejection):
-			return nil, refuse(exchange.Code(rejection.Code), i, "%s", rejection.Reason), nil
+			return nil, 0, refuse(exchange.Code(rejection.Code), i, "%s", rejection.Reason), nil
 		case err != nil:
-			return nil, nil, err
+			return nil, 0, nil, err
 		}
-		if err := supported(after); err != nil {
-			return nil, nil, err
-		}
-		directory, directories = after, append(directories, after)
+		directory = after
 	}
-	return directories, nil, nil
+	return directories, anchored, nil, nil
 }
 
 // supported fails when the regions have brought a format into force that this
@@ -235,7 +242,7 @@ func supported(d *peers.Directory) error {
 }
 
 // take puts an accepted batch onto the ledger.
-func (st *state) take(c *candidate, directories []*peers.Directory) error {
+func (st *state) take(c *candidate, directories []*peers.Directory, anchored uint64) error {
 	b, first := &c.batch, st.applied.size
 	st.tiles.mu.Lock()
 	for _, leaf := range c.leaves {
@@ -264,7 +271,7 @@ func (st *state) take(c *candidate, directories []*peers.Directory) error {
 		st.directory = d
 	}
 	st.directories = append(st.directories, directories...)
-	st.origins[b.Preamble.Origin] = last{b.Preamble.Seq, c.digest}
+	st.origins[b.Preamble.Origin] = last{b.Preamble.Seq, c.digest, anchored}
 	st.applied.size += uint64(len(b.Items))
 	st.applied.batches++
 	st.applied.stream += 4 + uint64(a.row.length)

@@ -137,7 +137,7 @@ func (c *check) batches(tx *bolt.Tx) {
 }
 
 func (c *check) batch(tx *bolt.Tx, r *row) {
-	before, at := c.origins[r.origin], last{r.seq, r.preamble}
+	before, at := c.origins[r.origin], last{r.seq, r.preamble, c.origins[r.origin].anchored}
 	c.origins[r.origin] = at
 	first, err := get(tx.Bucket(bucketSequences), sequenceKey(r.origin, r.seq))
 	if err != nil || len(first) != 8 || binary.BigEndian.Uint64(first) != r.first {
@@ -189,7 +189,9 @@ func (c *check) gone(tx *bolt.Tx, entries []exchange.Entry) {
 	list := tx.Bucket(bucketErased)
 	for i := range entries {
 		e := &entries[i]
-		if e.Header.Class == exchange.ClassGovernance {
+		if e.Header.Kind == peers.KindAnchor && e.Header.Class == exchange.ClassGovernance {
+			c.anchored(e)
+		} else if e.Header.Class == exchange.ClassGovernance {
 			c.governed = append(c.governed, e.Index)
 		}
 		key := key64(e.Index)
@@ -205,6 +207,17 @@ func (c *check) gone(tx *bolt.Tx, entries []exchange.Entry) {
 			c.found(&DamageError{e.Index, err.Error()})
 		}
 	}
+}
+
+func (c *check) anchored(e *exchange.Entry) {
+	at := c.origins[e.Header.Origin]
+	a, err := peers.TakeAnchor(at.anchored, e.Index, e.Body)
+	if err != nil {
+		c.found(&DamageError{e.Index, err.Error()})
+		return
+	}
+	at.anchored = a.Size
+	c.origins[e.Header.Origin] = at
 }
 
 // lists compares what is kept besides the batches with what follows from them.

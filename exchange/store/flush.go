@@ -105,7 +105,7 @@ func (st *state) unwritten() *increment {
 		origins: make(map[peers.Region]last),
 	}
 	for _, b := range in.batches {
-		in.origins[b.row.origin] = last{b.row.seq, b.row.preamble}
+		in.origins[b.row.origin] = st.origins[b.row.origin]
 	}
 	return in
 }

@@ -149,19 +149,22 @@ func sequenceKey(origin peers.Region, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte(origin), seq)
 }
 
-// last is the newest accepted batch of an origin.
+// last is the newest accepted batch of an origin, and the size at which its
+// newest anchor is bound.
 type last struct {
 	seq      uint64
 	preamble sm.Digest
+	anchored uint64
 }
 
 func (l last) marshal() []byte {
-	return append(binary.BigEndian.AppendUint64(nil, l.seq), l.preamble[:]...)
+	raw := append(binary.BigEndian.AppendUint64(nil, l.seq), l.preamble[:]...)
+	return binary.BigEndian.AppendUint64(raw, l.anchored)
 }
 
 func parseLast(raw []byte) (last, error) {
-	if len(raw) != 8+sm.DigestSize {
+	if len(raw) != 8+sm.DigestSize+8 {
 		return last{}, errors.New("malformed origin row")
 	}
-	return last{binary.BigEndian.Uint64(raw), sm.Digest(raw[8:])}, nil
+	return last{binary.BigEndian.Uint64(raw), sm.Digest(raw[8:]), binary.BigEndian.Uint64(raw[8+sm.DigestSize:])}, nil
 }
