@@ -29,6 +29,22 @@ func (s *Service) Bind(ctx context.Context, p Principal, uscc string, boundAt ti
 	return s.append(ctx, Event{At: s.Clock(), Bound: &FirmBound{USCC: uscc, BoundAt: boundAt, Proof: proof}})
 }
 
+// AskStatement gives a subject a place in what this region states, with no
+// record if it holds none, so that its next anchor answers. Asking again changes
+// nothing.
+func (s *Service) AskStatement(ctx context.Context, p Principal, uscc string) error {
+	if err := s.require(p, RoleOperator, RoleWindow); err != nil {
+		return err
+	}
+	if ident.CheckUSCC(uscc) != nil {
+		return Fail(KindInvalid, "USCC_CHECK", "统一社会信用代码校验不通过，请核对后重试", "the unified social credit code fails its check")
+	}
+	if placed, err := s.Casebook.Placed(uscc); err != nil || placed {
+		return err
+	}
+	return s.append(ctx, Event{At: s.Clock(), Asked: &SubjectAsked{USCC: uscc}})
+}
+
 // Unbind ends a binding; a firm that is not bound stays so.
 func (s *Service) Unbind(ctx context.Context, p Principal, uscc string) error {
 	if err := s.require(p, RoleApp); err != nil {

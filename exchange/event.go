@@ -34,6 +34,8 @@ type Event struct {
 	Ordered     *LocalOrder    `cbor:"13,keyasint,omitempty"`
 	Erasing     *RecordsErased `cbor:"14,keyasint,omitempty"`
 	LocalErased *LocalErased   `cbor:"15,keyasint,omitempty"`
+
+	Asked *SubjectAsked `cbor:"16,keyasint,omitempty"`
 }
 
 // SubmissionOpened begins a submission. A submission without a matching
@@ -165,6 +167,8 @@ type EntryAuthored struct {
 
 	Order  *Order  `cbor:"5,keyasint,omitempty"` // the entry is this order
 	Report *Report `cbor:"6,keyasint,omitempty"` // the statement is this report
+
+	Anchor *AnchorMade `cbor:"7,keyasint,omitempty"` // the entry states this map
 }
 
 // AckedAs is one (record, state) that a statement told the origin.

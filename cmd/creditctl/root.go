@@ -24,6 +24,7 @@ func (p *program) commands() []*cobra.Command {
 		p.recordCommand(),
 		p.eraseCommand(),
 		p.receiptCommand(),
+		p.statementCommand(),
 		p.verifyCommand(),
 		p.auditCommand(),
 		p.registerCommand(),

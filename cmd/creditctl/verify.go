@@ -17,7 +17,7 @@ func (p *program) verifyCommand() *cobra.Command {
 	var genesis string
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
-		Short: p.say(text{"离线核验凭证，不需要服务器和网络", "verify a receipt offline, without a server or a network"}),
+		Short: p.say(text{"离线核验凭证或表态，不需要服务器和网络", "verify a receipt or a statement offline, without a server or a network"}),
 		Long: p.say(text{
 			"逐项核验并说明证明了什么、没有证明什么。\n创始文件应来自可信的途径：凭证只在它之下成立。\n全部成立且不是暂时凭证时退出码为 0，否则为 1。",
 			"Checks one thing after the other, and says what is proven and what is not.\nGet the genesis from where you trust: a receipt holds under it only.\nExit status 0 when everything holds and the receipt is not provisional, else 1."}),
@@ -31,6 +31,9 @@ func (p *program) verifyCommand() *cobra.Command {
 			raw, err := readBounded(args[0], receipt.MaxSize+1)
 			if err != nil {
 				return usageError(&message{text: text{"读不到凭证文件", "can't read the receipt"}, cause: err})
+			}
+			if receipt.IsStatement(raw) {
+				return p.showStatement(receipt.VerifyStatement(raw, g))
 			}
 			return p.showVerdict(receipt.Verify(raw, g))
 		},
@@ -48,6 +51,7 @@ type verdict struct {
 	Proven    []string         `json:"proven"`
 	NotProven []string         `json:"not_proven"`
 	Entry     *entryLine       `json:"entry,omitempty"`
+	Statement *statementLine   `json:"statement,omitempty"`
 	Record    *schemas.Penalty `json:"record,omitempty"`
 }
 
@@ -72,15 +76,41 @@ type entryLine struct {
 	By         *time.Time       `json:"witnessed_by,omitempty"`
 }
 
+// statementLine is what a statement that holds says of its subject.
+type statementLine struct {
+	Region  peers.Region       `json:"region"`
+	Subject string             `json:"subject"`
+	Bound   uint64             `json:"bound"` // ledger size up to which it speaks
+	Records []exchange.EntryID `json:"records"`
+}
+
 func (p *program) showVerdict(v receipt.Verdict, err error) error {
+	return p.show(&v, err, func(out *verdict) {
+		out.Record = v.Penalty
+		out.Proven, out.NotProven = p.sentences(v.Proven()), p.sentences(v.NotProven())
+	})
+}
+
+func (p *program) showStatement(v receipt.StatementVerdict, err error) error {
+	return p.show(&v.Verdict, err, func(out *verdict) {
+		out.Statement = &statementLine{Region: v.Header.Origin, Subject: v.Subject, Bound: v.Bound, Records: v.Records}
+		if out.Statement.Records == nil {
+			out.Statement.Records = []exchange.EntryID{}
+		}
+		out.Proven, out.NotProven = p.sentences(v.Proven()), p.sentences(v.NotProven())
+	})
+}
+
+// show tells a verdict; shown adds what holds.
+func (p *program) show(v *receipt.Verdict, err error, shown func(*verdict)) error {
 	var failure *receipt.Failure
 	if err != nil && !errors.As(err, &failure) {
 		return err
 	}
 	out := verdict{Valid: failure == nil && v.Final(), State: v.State, Checks: p.checkLines(v.Checks, failure), Proven: []string{}, NotProven: []string{}}
 	if failure == nil {
-		out.Entry, out.Record = entryOf(&v), v.Penalty
-		out.Proven, out.NotProven = p.sentences(v.Proven()), p.sentences(v.NotProven())
+		out.Entry = entryOf(v)
+		shown(&out)
 	}
 	if err := p.tellVerdict(&out); err != nil {
 		return err
@@ -155,11 +185,11 @@ func (p *program) tellVerdict(v *verdict) error {
 	}
 	switch {
 	case v.Valid:
-		p.print(text{"\n凭证有效", "\nthe receipt is valid"})
+		p.print(text{"\n有效", "\nvalid"})
 	case len(v.Proven) > 0:
-		p.print(text{"\n凭证是暂时的", "\nthe receipt is provisional"})
+		p.print(text{"\n暂时：尚不能作数", "\nprovisional: not enough yet"})
 	default:
-		p.print(text{"\n凭证无效", "\nthe receipt is NOT valid"})
+		p.print(text{"\n无效", "\nNOT valid"})
 	}
 	return nil
 }

@@ -85,6 +85,7 @@ type node struct {
 	follower   *exchange.Follower
 	statements *exchange.Statements
 	eraser     *exchange.Eraser
+	anchors    *exchange.Anchors
 	api        *httpapi.API
 	checks     *checks
 
@@ -226,6 +227,10 @@ func (n *node) join() error {
 		Vault: n.vault, Slots: slots,
 	}
 	n.eraser = n.newEraser(sealer, slots)
+	n.anchors = &exchange.Anchors{
+		Sealer: sealer, Clock: cfg.Clock, Book: n.casebook, Journal: n.journal,
+		Now: time.Second, Soon: time.Minute, Later: time.Hour,
+	}
 	service := exchange.NewService(exchange.Config{
 		Region: cfg.Self.Region, Clock: cfg.Clock, Sealer: sealer, Journal: n.journal, Checkpoints: checkpoints{n.witness},
 		Vault: n.vault, Slots: slots, Casebook: n.casebook, Ledger: n.store, Commits: &n.commits,

@@ -59,3 +59,19 @@ func (r *receipts) disclose(file *receipt.Receipt, id exchange.EntryID, header [
 	}
 	return r.builder.Disclose(file, h.Origin, opened)
 }
+
+// Statement is httpapi.Receipts'.
+func (r *receipts) Statement(uscc string) ([]byte, error) {
+	holding, err := r.casebook.Holding(uscc, func(leaf uint64) bool {
+		_, _, err := r.builder.Checkpoints.Around(leaf)
+		return err == nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.builder.Statement(uscc, holding)
+	if err != nil {
+		return nil, err
+	}
+	return s.Marshal()
+}

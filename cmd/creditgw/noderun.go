@@ -36,7 +36,7 @@ func (n *node) run(ctx context.Context, listener net.Listener, certFile, keyFile
 		if err := n.join(); err != nil {
 			return err
 		}
-		n.whileServing(ctx, g, n.follow, n.statements.Run, n.eraser.Run, n.drainOutbox)
+		n.whileServing(ctx, g, n.follow, n.statements.Run, n.eraser.Run, n.anchors.Run, n.drainOutbox)
 		g.Go(func() error { return n.checks.run(ctx) })
 		g.Go(func() error { return n.serve(ctx, listener, certFile, keyFile) })
 		up()

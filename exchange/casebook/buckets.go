@@ -40,6 +40,10 @@ type buckets struct {
 	erasures    *bolt.Bucket // place → erasure
 	unerased    *bolt.Bucket // place → nothing: not stated to be erased here
 	reports     *bolt.Bucket // place ‖ region → report
+	holdings    *bolt.Bucket // subject key ‖ number → listing
+	listed      *bolt.Bucket // number → subject key
+	unlisted    *bolt.Bucket // position ‖ key in holdings → nothing
+	anchors     *bolt.Bucket // position → anchor
 	firms       *bolt.Bucket // uscc → schemas.Firm
 	authorities *bolt.Bucket // region ‖ uscc → schemas.Authority
 	sources     *bolt.Bucket // uscc ‖ kind → source
@@ -54,7 +58,8 @@ func (b *buckets) all() map[string]**bolt.Bucket {
 		"acks": &b.acks, "reminders": &b.reminders, "subjects": &b.subjects, "bindings": &b.bindings,
 		"feed": &b.feed, "submissions": &b.submissions, "rows": &b.rows, "idempotency": &b.idempotency,
 		"quarantine": &b.quarantine, "copies": &b.copies, "erasures": &b.erasures, "unerased": &b.unerased,
-		"reports": &b.reports, "firms": &b.firms, "authorities": &b.authorities, "sources": &b.sources,
+		"reports": &b.reports, "holdings": &b.holdings, "listed": &b.listed, "unlisted": &b.unlisted, "anchors": &b.anchors,
+		"firms": &b.firms, "authorities": &b.authorities, "sources": &b.sources,
 		"sums": &b.sums,
 	}
 }
@@ -96,6 +101,12 @@ type meta struct {
 	Entry    uint64            `cbor:"8,keyasint"`
 	Ack      uint64            `cbor:"9,keyasint"`
 	Feed     uint64            `cbor:"10,keyasint"`
+
+	Listed   uint64            `cbor:"11,keyasint,omitempty"` // rows of holdings in force
+	Changed  exchange.Position `cbor:"12,keyasint,omitempty"` // of the last change of holdings
+	Asked    exchange.Position `cbor:"13,keyasint,omitempty"` // of the last subject that was asked for
+	Anchored exchange.Position `cbor:"14,keyasint,omitempty"` // which holdings the last anchor states
+	Anchor   uint64            `cbor:"15,keyasint,omitempty"` // number of an anchor that is on its way
 }
 
 var metaKey = []byte("state")

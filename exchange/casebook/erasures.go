@@ -155,6 +155,7 @@ func (f *fold) takeDown(place uint64, h *exchange.Header, e erasure, known bool)
 func (f *fold) stopServing(no uint64, id exchange.EntryID, e *entry) {
 	e.Stopped = true
 	f.put(f.b.entries, u64(no), e)
+	f.unlist(no)
 	for _, key := range keysWith(f.b.reminders, u64(no)) {
 		r, ok := load[reminder](f, f.b.reminders, key)
 		if !ok {

@@ -172,6 +172,8 @@ func (f *fold) fold(at exchange.Position, e *exchange.Event) error {
 		f.erasing(e.Erasing)
 	case e.LocalErased != nil:
 		f.erasedLocal(e.LocalErased)
+	case e.Asked != nil:
+		f.asked(e.Asked)
 	default:
 		err = errors.New("of a kind that this binary does not know")
 	}

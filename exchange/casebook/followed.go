@@ -119,6 +119,7 @@ func (f *fold) arrived(a *arrival) error {
 	case h.Class == exchange.ClassRecord:
 		f.count(countOpened, 1)
 		f.remind(no, a.subject)
+		f.list(no, h.ID, a.place)
 	}
 	return nil
 }

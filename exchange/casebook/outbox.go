@@ -22,10 +22,13 @@ func (f *fold) authored(a *exchange.EntryAuthored) error {
 	if err != nil {
 		return err
 	}
-	f.enter(&h, &entry{
+	no := f.enter(&h, &entry{
 		Class: h.Class, Kind: h.Kind, Origin: h.Origin, State: exchange.StateAccepted,
 		Position: f.meta.Position, To: h.Recipients,
 	}, a.Entry.Local)
+	if a.Anchor != nil {
+		f.anchoring(no, a.Anchor)
+	}
 	if h.Kind == exchange.KindAcknowledgement {
 		for _, to := range h.Recipients {
 			f.count(countStatements+string(to), 1)
@@ -107,6 +110,7 @@ func (f *fold) refuse(no uint64, r *exchange.BatchRefused) {
 	f.delete(f.b.outbox, u64(no))
 	e.State, e.Code = exchange.StateRefused, string(r.Code)
 	f.put(f.b.entries, u64(no), e)
+	f.anchored(no, false)
 	s, ok := load[standing](f, f.b.standings, e.Natural)
 	if !ok || !bytes.Equal(s.ID, r.Item[:]) {
 		return
@@ -147,6 +151,7 @@ func (f *fold) committed(le *exchange.Entry) {
 	f.delete(f.b.outbox, no)
 	e.State, e.Code, e.Index = exchange.StateCommitted, "", le.Index
 	f.put(f.b.entries, no, e)
+	f.anchored(number(no), true)
 	if le.Item() == le.Batch.Preamble.N-1 {
 		f.delete(f.b.cuts, u64(le.Batch.Preamble.Seq))
 	}

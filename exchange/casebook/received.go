@@ -33,9 +33,10 @@ type arrival struct {
 
 	known   bool // it was judged before, and is erased since
 	key     sm.ContentKey
-	code    string // why it is parked, "" when accepted
-	sealed  []byte // the key under the slot
-	subject []byte // of a record whose firm is to be reminded
+	code    string    // why it is parked, "" when accepted
+	sealed  []byte    // the key under the slot
+	subject []byte    // of a record whose firm is to be reminded
+	place   sm.Digest // its subject key
 	acks    *exchange.Acknowledgement
 	order   *exchange.Order
 	report  *exchange.Report
@@ -167,7 +168,7 @@ func (f *fold) checkRecord(a *arrival, record []byte) string {
 		if err != nil {
 			return CodeBadRecord
 		}
-		a.subject = f.subjectOf(penalty.SubjectUSCC)
+		a.subject, a.place = f.subjectOf(penalty.SubjectUSCC), f.placeOf(penalty.SubjectUSCC)
 	}
 	return ""
 }

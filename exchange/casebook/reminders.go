@@ -90,6 +90,7 @@ func (f *fold) remindOwn(no uint64, h *exchange.Header, row *exchange.Row) error
 		return err
 	}
 	f.remind(no, f.subjectOf(penalty.SubjectUSCC))
+	f.list(no, h.ID, f.placeOf(penalty.SubjectUSCC))
 	return nil
 }
 

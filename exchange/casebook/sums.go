@@ -86,6 +86,13 @@ func (f *fold) addUp() {
 			return
 		}
 		after := before.plus(*delta)
+		if after == (sum{}) {
+			// A bucket that is empty again reads like one that ever was.
+			if err := f.b.sums.Delete([]byte(name)); err != nil {
+				f.fail(err)
+			}
+			continue
+		}
 		if err := f.b.sums.Put([]byte(name), after.marshal()); err != nil {
 			f.fail(err)
 		}

@@ -299,11 +299,17 @@ func (r *region) drain(spoil ...func([]exchange.Pending)) {
 	}
 }
 
+// sign makes the region's next batch, of which nobody knows yet.
+func (r *region) sign(entries []exchange.Pending) exchange.Batch {
+	r.t.Helper()
+	cutter := outbox.Cutter{Ledger: r.genesis.LedgerID(), Region: r.name, Key: r.batch, Rand: rand.Reader}
+	return must[exchange.Batch](r.t)(cutter.Cut(entries, r.seq+1, r.previous, r.ledger.Directory()))
+}
+
 // cut makes a batch and keeps it in the journal.
 func (r *region) cut(entries []exchange.Pending) exchange.Batch {
 	r.t.Helper()
-	cutter := outbox.Cutter{Ledger: r.genesis.LedgerID(), Region: r.name, Key: r.batch, Rand: rand.Reader}
-	b := must[exchange.Batch](r.t)(cutter.Cut(entries, r.seq+1, r.previous, r.ledger.Directory()))
+	b := r.sign(entries)
 	kept := &exchange.BatchCut{Preamble: b.RawPreamble, Signature: b.Signature}
 	kept.Wraps = must[[]byte](r.t)(exchange.SealWraps(r.vault, b.RawPreamble, b.Wraps, entries))
 	for _, e := range entries {

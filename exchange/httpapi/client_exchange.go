@@ -99,11 +99,7 @@ func (c *Client) Receipt(ctx context.Context, id exchange.EntryID, disclose bool
 		return nil, err
 	}
 	defer answer.Body.Close()
-	file, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
-	if err != nil {
-		return nil, fmt.Errorf("%w: receipt cut off: %w", ErrUnreachable, err)
-	}
-	return file, nil
+	return readFile(answer.Body)
 }
 
 // Record reads one record.

@@ -192,7 +192,8 @@ func (s *service) Erase(_ context.Context, _ exchange.Principal, id exchange.Ent
 		{Region: "120000", State: exchange.ErasureDone, Held: true, StoppedAt: &at, ErasedAt: &at, Node: "120000-1", LogFirst: 7, BackupsUntil: "2026-12-31"},
 	}}, s.err
 }
-func (s *service) Unbind(context.Context, exchange.Principal, string) error { return s.err }
+func (s *service) Unbind(context.Context, exchange.Principal, string) error       { return s.err }
+func (s *service) AskStatement(context.Context, exchange.Principal, string) error { return s.err }
 func (s *service) Acknowledge(_ context.Context, _ exchange.Principal, acks []exchange.Ack) ([]exchange.AckAnswer, error) {
 	s.acks = acks
 	answers := make([]exchange.AckAnswer, len(acks))
@@ -342,6 +343,13 @@ type receipts struct{ err error }
 
 func (r receipts) Receipt(id exchange.EntryID, disclose bool) ([]byte, error) {
 	return fmt.Appendf(nil, `{"entry":%q,"format":"disclosed %v"}`, id, disclose), r.err
+}
+
+func (r receipts) Statement(uscc string) ([]byte, error) {
+	if uscc == otherUSCC {
+		return nil, exchange.ErrNotFound
+	}
+	return []byte(`{"format":"xinqiao/statement/1"}`), r.err
 }
 
 // checks has found a rotten casebook.

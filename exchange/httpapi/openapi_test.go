@@ -85,6 +85,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{"GET /v1/governance", "secadmin", "/v1/governance", "", 200},
 		{"POST /v1/governance", "secadmin", "/v1/governance", `{"change":"leave","region":"120000"}`, 202},
 		{"POST /v1/governance/{index}/approvals", "operator", "/v1/governance/7/approvals", `{"digest":"` + recordID.String() + `"}`, 202},
+		{"POST /v1/subjects/{uscc}/statement", "window", "/v1/subjects/" + firmUSCC + "/statement", "", 200},
 		{"PUT /v1/subscriptions/{uscc}", "app", "/v1/subscriptions/" + firmUSCC, `{"bound_at":"2026-04-01T08:00:00+08:00"}`, 204},
 		{"DELETE /v1/subscriptions/{uscc}", "app", "/v1/subscriptions/" + firmUSCC, "", 204},
 		{"GET /v1/reminders", "app", "/v1/reminders?limit=10", "", 200},

@@ -16,6 +16,7 @@ type Service interface {
 	Submit(ctx context.Context, p exchange.Principal, s exchange.Submission) (exchange.SubmissionView, error)
 	Bind(ctx context.Context, p exchange.Principal, uscc string, boundAt time.Time, proof string) error
 	Erase(ctx context.Context, p exchange.Principal, id exchange.EntryID, reason exchange.ErasureReason, now bool) (exchange.ErasureView, error)
+	AskStatement(ctx context.Context, p exchange.Principal, uscc string) error
 	Unbind(ctx context.Context, p exchange.Principal, uscc string) error
 	Acknowledge(ctx context.Context, p exchange.Principal, acks []exchange.Ack) ([]exchange.AckAnswer, error)
 	ImportFirms(ctx context.Context, p exchange.Principal, firms []schemas.Firm) error
@@ -67,6 +68,9 @@ type Receipts interface {
 	// witnessed if it is, else provisional, or the region's own ticket. With
 	// disclose its content is in it, or the error is exchange.ErrErased.
 	Receipt(id exchange.EntryID, disclose bool) ([]byte, error)
+	// Statement is what this region's newest witnessed anchor says of a
+	// subject; exchange.ErrNotFound when it says nothing of it yet.
+	Statement(uscc string) ([]byte, error)
 }
 
 // Feed is what the app's server reads: *feed.Feed. A cursor is opaque; one

@@ -33,12 +33,41 @@ func (a *API) receipt(w http.ResponseWriter, r *http.Request, p exchange.Princip
 	if err != nil {
 		return err
 	}
+	return attach(w, "receipt-"+id.String()[:16]+".json", file)
+}
+
+// attach answers with a file whose bytes must not change.
+func attach(w http.ResponseWriter, name string, file []byte) error {
 	h := w.Header()
 	h.Set("Content-Type", MediaJSON)
 	h.Set("Content-Length", strconv.Itoa(len(file)))
-	h.Set("Content-Disposition", `attachment; filename="receipt-`+id.String()[:16]+`.json"`)
-	_, err = w.Write(file)
+	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	_, err := w.Write(file)
 	return err
+}
+
+// statement gives what this region stated of a subject, or asks for it: a
+// subject that has no place yet is in the next anchor.
+func (a *API) statement(w http.ResponseWriter, r *http.Request, p exchange.Principal) error {
+	if q := parameters(r); q.err != nil {
+		return q.err
+	}
+	uscc, err := pathUSCC(r)
+	if err != nil {
+		return err
+	}
+	file, err := a.Receipts.Statement(uscc)
+	if err == nil {
+		return attach(w, "statement.json", file)
+	}
+	if !errors.Is(err, exchange.ErrNotFound) {
+		return err
+	}
+	if err := a.Service.AskStatement(r.Context(), p, uscc); err != nil {
+		return err
+	}
+	w.Header().Set("Retry-After", "2")
+	return reply(w, http.StatusAccepted, StatementAsked{Asked: true, LedgerSize: a.Ledger.Head().Size})
 }
 
 // mayDisclose holds the content of a record to those who may read it.

@@ -32,3 +32,19 @@ func TestReceiptOfErasedContentIsGone(t *testing.T) {
 		t.Errorf("status %d", got)
 	}
 }
+
+// A statement that can't be made yet is asked for, once the firm has a place.
+func TestAStatementIsThereOrAskedFor(t *testing.T) {
+	n := newNode(t)
+	for target, want := range map[string]int{
+		"/v1/subjects/" + firmUSCC + "/statement": http.StatusOK, "/v1/subjects/" + otherUSCC + "/statement": http.StatusAccepted,
+		"/v1/subjects/91110101MA8H84F154/statement": http.StatusBadRequest,
+	} {
+		if got := n.do(request("operator", "POST", target, "")).Code; got != want {
+			t.Errorf("%s: status %d, want %d", target, got, want)
+		}
+	}
+	if got := n.do(request("app", "POST", "/v1/subjects/"+firmUSCC+"/statement", "")).Code; got != http.StatusForbidden {
+		t.Errorf("an app: status %d", got)
+	}
+}

@@ -34,6 +34,7 @@ var (
 	readers    = append(agencies[:2:2], overseers...)
 	correctors = append(agencies[:2:2], operators...)
 	apps       = []exchange.Role{exchange.RoleApp}
+	counters   = []exchange.Role{exchange.RoleOperator, exchange.RoleWindow}
 	entry      = []exchange.Role{exchange.RoleAgencyEntry}
 	deciders   = []exchange.Role{exchange.RoleOperator, exchange.RoleSecadmin}
 	admins     = append(overseers[:2:2], exchange.RoleSysadmin, exchange.RoleSecadmin, exchange.RoleAuditAdmin)
@@ -65,6 +66,7 @@ func (a *API) routes() []route {
 		{method: "POST", path: "/v1/governance", roles: deciders, body: maxJSONBody, handle: a.propose},
 		{method: "POST", path: "/v1/governance/{index}/approvals", roles: deciders, body: maxJSONBody, handle: a.approve},
 
+		{method: "POST", path: "/v1/subjects/{uscc}/statement", roles: counters, handle: a.statement},
 		{method: "PUT", path: "/v1/subscriptions/{uscc}", roles: apps, body: maxJSONBody, handle: a.bind},
 		{method: "DELETE", path: "/v1/subscriptions/{uscc}", roles: apps, handle: a.unbind},
 		{method: "GET", path: "/v1/reminders", roles: apps, handle: a.reminders},

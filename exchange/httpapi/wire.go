@@ -307,3 +307,9 @@ type KeptCheckpoint struct {
 	Size uint64 `json:"size"`
 	Text string `json:"text"`
 }
+
+// StatementAsked is told while a region's next anchor has to be waited for.
+type StatementAsked struct {
+	Asked      bool   `json:"asked"`
+	LedgerSize uint64 `json:"ledger_size"`
+}

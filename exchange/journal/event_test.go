@@ -52,7 +52,8 @@ func oneOfEach() []exchange.Event {
 			{Reminder: "r-1", State: exchange.AckRead, At: later, Reason: "why"}}}},
 		{At: noon, Authored: &exchange.EntryAuthored{Entry: entry, Slot: 3, Key: []byte{7},
 			Acked: []exchange.AckedAs{{Record: digest(5), State: exchange.AckRefused, Code: "c"}},
-			Order: &order, Report: &exchange.Report{Records: []exchange.Ref{{Index: 7, ID: digest(9)}}, At: 10, Scope: &scope}}},
+			Order: &order, Report: &exchange.Report{Records: []exchange.Ref{{Index: 7, ID: digest(9)}}, At: 10, Scope: &scope},
+			Anchor: &exchange.AnchorMade{At: 14, Size: 15, Root: digest(13)}}},
 		{At: noon, Cut: &exchange.BatchCut{Preamble: []byte{8}, Signature: []byte{9}, Wraps: []byte{10},
 			Items: []exchange.EntryID{digest(6)}}},
 		{At: noon, Refused: &exchange.BatchRefused{Seq: 9, Code: exchange.CodeBadRef, Item: digest(7)}},
@@ -61,6 +62,7 @@ func oneOfEach() []exchange.Event {
 		{At: noon, Erasing: &exchange.RecordsErased{Items: []exchange.ErasedItem{
 			{Place: 7, Local: true, ID: digest(11), Slots: []uint64{3, 4}, Code: "c", Subject: []byte{12}}}}},
 		{At: noon, LocalErased: &exchange.LocalErased{Records: []exchange.EntryID{digest(12)}, At: 13, Scope: scope}},
+		{At: noon, Asked: &exchange.SubjectAsked{USCC: "u"}},
 	}
 }
 

@@ -32,6 +32,14 @@ func TestVectors(t *testing.T) {
 	}
 }
 
+func TestStatementVector(t *testing.T) {
+	g := must[peers.Genesis](t)(peers.ParseGenesis(vector(t, "genesis.json")))
+	v, err := VerifyStatement(vector(t, "statement.json"), &g)
+	if err != nil || v.Subject != firm || len(v.Records) != 2 {
+		t.Errorf("%v %+v", err, v)
+	}
+}
+
 func vector(t *testing.T, name string) []byte {
 	t.Helper()
 	return must[[]byte](t)(os.ReadFile(filepath.Join("testdata", name)))
@@ -57,6 +65,9 @@ func makeVectors(t *testing.T) {
 	save("provisional.json", provisional, err)
 	ticket, err := must[Receipt](t)(w.builder().Ticket(tianjin, w.batch[tianjin], w.ledger, home.Header)).Marshal()
 	save("ticket.json", ticket, err)
+
+	h := newHolds(w, 300)
+	save("statement.json", w.statement(h, w.anchor(beijing, h.tree.Root()), firm), nil)
 
 	changes(w)
 	sent := w.seal(tianjin, []byte("a record"), byRegion(t), beijing)
