@@ -1,6 +1,8 @@
 package consensus
 
 import (
+	"time"
+
 	"github.com/hashicorp/raft"
 )
 
@@ -51,15 +53,40 @@ func (a *announcer) committed(l *raft.Log) {
 	}
 }
 
-// run tells one peer. That it is not there, or not that far, is Raft's business.
+// The pauses between attempts to tell a peer that is still storing the entry: it
+// was not one of those whose word committed it.
+const (
+	announceAgain = time.Millisecond
+	announceLast  = 16 * time.Millisecond
+)
+
+// run tells one peer.
 func (a *announcer) run(p announcedPeer) {
 	for {
 		select {
 		case req := <-p.latest:
-			var resp raft.AppendEntriesResponse
-			if err := a.n.cfg.Network.AppendEntries(p.server.ID, p.server.Address, req, &resp); err != nil {
-				a.n.cfg.Logger.Debug("commit not announced", "peer", p.server.ID, "error", err)
-			}
+			a.tell(p, req)
+		case <-a.n.done:
+			return
+		}
+	}
+}
+
+// tell returns when the peer knows or Raft will tell it: a peer that is not there,
+// or not nearly that far, is Raft's business.
+func (a *announcer) tell(p announcedPeer, req *raft.AppendEntriesRequest) {
+	for pause := announceAgain; pause <= announceLast; pause *= 2 {
+		var resp raft.AppendEntriesResponse
+		if err := a.n.cfg.Network.AppendEntries(p.server.ID, p.server.Address, req, &resp); err != nil {
+			a.n.cfg.Logger.Debug("commit not announced", "peer", p.server.ID, "error", err)
+			return
+		}
+		if resp.Success || resp.Term > req.Term {
+			return
+		}
+		select {
+		case req = <-p.latest:
+		case <-time.After(pause):
 		case <-a.n.done:
 			return
 		}

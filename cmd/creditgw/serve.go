@@ -36,7 +36,7 @@ func (p *program) serveCommand() *cobra.Command {
 // lanTimers are the zero value; a WAN's round trips of some 20 ms take longer
 // elections and a calmer leader.
 var wanTimers = consensus.Timers{
-	Heartbeat: 3 * time.Second, Election: 3 * time.Second, Lease: 1500 * time.Millisecond, Commit: 20 * time.Millisecond,
+	Heartbeat: 3 * time.Second, Election: 3 * time.Second, Lease: 1500 * time.Millisecond,
 }
 
 const wanInFlight = 8
