@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +25,8 @@ type benchFlags struct {
 	nodes      int
 	size       int // of a record in bytes, before it is sealed; ledger only
 	duration   time.Duration
+	every      time.Duration // between two requests of a client; 0: as soon as it is answered
+	records    int           // end with this many answers; 0: after duration
 	restart    bool
 }
 
@@ -48,6 +49,8 @@ func (p *program) benchCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.IntVar(&f.clients, "clients", 256, p.say(text{"客户端个数，每个一次只有一个请求", "clients, each with one request at a time"}))
 	flags.DurationVar(&f.duration, "duration", 3*time.Second, p.say(text{"计时长度，此前先预热", "length of the timed part, which follows a warm-up"}))
+	flags.DurationVar(&f.every, "every", 0, p.say(text{"每个客户端按此间隔发请求（默认收到答复即发下一个）", "let each client keep this pace (by default it goes on when it is answered)"}))
+	flags.IntVar(&f.records, "records", 0, p.say(text{"完成这么多请求后结束，不看 --duration", "end with this many requests answered, whatever --duration says"}))
 	flags.IntVar(&f.nodes, "nodes", 4, p.say(text{"节点个数", "nodes"}))
 	flags.IntVar(&f.size, "size", 1024, p.say(text{"ledger：每条记录的字节数", "ledger: bytes of a record"}))
 	flags.StringVar(&f.dir, "dir", "", p.say(text{"数据目录，运行后保留（默认用临时目录）", "data directory, which is kept (by default a temporary one)"}))
@@ -65,20 +68,20 @@ type benchReport struct {
 	Size         int     `json:"size"` // bytes of one record (ledger) or file (door)
 	DurationMS   int64   `json:"duration_ms"`
 	RecordsPerS  float64 `json:"records_per_s"`
+	FirstTenth   float64 `json:"first_tenth_per_s"` // of the timed part
+	LastTenth    float64 `json:"last_tenth_per_s"`
 	P50          float64 `json:"p50_ms"`
 	P99          float64 `json:"p99_ms"`
 	LedgerSize   uint64  `json:"ledger_size"` // the same on all nodes, as is the root
 	Root         string  `json:"root"`
 	Batches      uint64  `json:"batches"`
+	RaftEntries  uint64  `json:"raft_entries"`   // those of elections included
 	RSSAnonBytes int64   `json:"rss_anon_bytes"` // of the node that has most
 	DiskBytes    int64   `json:"disk_bytes"`     // of the node that has most
 	RestartMS    int64   `json:"restart_ms,omitempty"`
 	ServerCPUMS  int64   `json:"server_cpu_ms"` // of all nodes, warm-up included
 	LoadCPUMS    int64   `json:"load_cpu_ms"`   // of the clients, warm-up included
 }
-
-// benchWarmUp comes before the timed part: leaders, connections, caches.
-func benchWarmUp(duration time.Duration) time.Duration { return min(duration/2, time.Second) }
 
 func (p *program) bench(ctx context.Context, f benchFlags) (err error) {
 	if err := f.check(); err != nil {
@@ -101,7 +104,7 @@ func (p *program) bench(ctx context.Context, f benchFlags) (err error) {
 	if err := cluster.start(starting); err != nil {
 		return &message{text: text{"节点没有起来，日志在 " + dir, "the nodes do not come up; their logs are in " + dir}, cause: err}
 	}
-	report := benchReport{Profile: f.profile, Nodes: f.nodes, Clients: f.clients, Size: f.size, DurationMS: f.duration.Milliseconds()}
+	report := benchReport{Profile: f.profile, Nodes: f.nodes, Clients: f.clients, Size: f.size}
 	measure := cluster.loadLedger
 	if f.profile == benchDoor {
 		measure = cluster.loadDoor
@@ -113,11 +116,11 @@ func (p *program) bench(ctx context.Context, f benchFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	took, err := measure(ctx, &report)
+	samples, err := measure(ctx, &report)
 	if err != nil {
 		return err
 	}
-	if len(took) == 0 {
+	if len(samples) == 0 {
 		return errors.New("no request was answered within the timed part")
 	}
 	after, err := cpuUsed()
@@ -125,7 +128,7 @@ func (p *program) bench(ctx context.Context, f benchFlags) (err error) {
 		return err
 	}
 	report.LoadCPUMS = (after - before).Milliseconds()
-	report.summarize(took, f.duration)
+	report.summarize(samples, f)
 	if err := cluster.inspect(ctx, &report); err != nil {
 		return err
 	}
@@ -147,6 +150,8 @@ func (f *benchFlags) check() error {
 		return usageError(&message{text: text{"--clients 应为 1 至 10000", "--clients takes 1 to 10000"}})
 	case f.size < 1 || f.size > 32<<10:
 		return usageError(&message{text: text{"--size 应为 1 至 32768", "--size takes 1 to 32768"}})
+	case f.records < 0 || f.every < 0:
+		return usageError(&message{text: text{"--records 和 --every 不能为负", "--records and --every take no negative values"}})
 	case f.duration < 10*time.Millisecond:
 		return usageError(&message{text: text{"--duration 太短", "--duration is too short"}})
 	}
@@ -169,15 +174,6 @@ func benchDir(dir string) (string, error) {
 		return "", usageError(&message{text: text{dir + " 不是空目录", dir + " is not empty"}})
 	}
 	return filepath.Abs(dir)
-}
-
-func (r *benchReport) summarize(took []time.Duration, timed time.Duration) {
-	slices.Sort(took)
-	at := func(share int) float64 {
-		return float64(took[min(len(took)*share/100, len(took)-1)].Microseconds()) / 1000
-	}
-	r.RecordsPerS = float64(len(took)) / timed.Seconds()
-	r.P50, r.P99 = at(50), at(99)
 }
 
 func (p *program) reportBench(r benchReport) error {

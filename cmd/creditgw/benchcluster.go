@@ -236,7 +236,7 @@ func (c *benchCluster) inspect(ctx context.Context, r *benchReport) error {
 		if err != nil {
 			return err
 		}
-		r.Batches = s.Batches
+		r.Batches, r.RaftEntries = s.Batches, s.RaftIndex
 		r.DiskBytes = max(r.DiskBytes, disk)
 		r.RSSAnonBytes = max(r.RSSAnonBytes, s.RSSAnon)
 		r.ServerCPUMS += (s.CPU - n.before).Milliseconds()

@@ -189,7 +189,7 @@ func (a *arrivals) await(ctx context.Context, id exchange.EntryID) error {
 
 // loadDoor has every client submit a file of one notice, wait until the app of
 // the firm's region has pulled the reminder, and submit the next.
-func (c *benchCluster) loadDoor(ctx context.Context, report *benchReport) ([]time.Duration, error) {
+func (c *benchCluster) loadDoor(ctx context.Context, report *benchReport) ([]benchSample, error) {
 	d, err := openDoor()
 	if err != nil {
 		return nil, err
@@ -210,7 +210,7 @@ func (c *benchCluster) loadDoor(ctx context.Context, report *benchReport) ([]tim
 		g.Go(func() error { return seen.pull(pulling, app) })
 	}
 	var numbers atomic.Int64
-	took, err := c.closedLoop(pulling, func(ctx context.Context, client int) error {
+	samples, err := c.drive(pulling, func(ctx context.Context, client int) error {
 		at := client % len(c.nodes)
 		body, err := d.file(c.nodes[at].region, c.nodes[(at+1)%len(c.nodes)].region, numbers.Add(1))
 		if err != nil {
@@ -231,7 +231,7 @@ func (c *benchCluster) loadDoor(ctx context.Context, report *benchReport) ([]tim
 	}
 	body, sizeErr := d.file(c.nodes[0].region, c.nodes[1].region, numbers.Load())
 	report.Size = len(body)
-	return took, errors.Join(err, sizeErr)
+	return samples, errors.Join(err, sizeErr)
 }
 
 // furnish imports the registers and binds the firm that is to be reminded.

@@ -10,10 +10,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"net"
-	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
@@ -104,7 +101,7 @@ const sealedPool = 64
 
 // loadLedger has every client send one ready-sealed item after the other, the
 // clients spread evenly over the nodes, one connection to each node.
-func (c *benchCluster) loadLedger(ctx context.Context, _ *benchReport) ([]time.Duration, error) {
+func (c *benchCluster) loadLedger(ctx context.Context, _ *benchReport) ([]benchSample, error) {
 	conns := make([]*benchConn, len(c.nodes))
 	pools := make([][]benchSealed, len(c.nodes))
 	for i, n := range c.nodes {
@@ -117,7 +114,7 @@ func (c *benchCluster) loadLedger(ctx context.Context, _ *benchReport) ([]time.D
 			return nil, err
 		}
 	}
-	return c.closedLoop(ctx, func(ctx context.Context, client int) error {
+	return c.drive(ctx, func(ctx context.Context, client int) error {
 		at := client % len(c.nodes)
 		payload, err := pools[at][mathrand.IntN(sealedPool)].item()
 		if err != nil {
@@ -126,33 +123,6 @@ func (c *benchCluster) loadLedger(ctx context.Context, _ *benchReport) ([]time.D
 		_, err = conns[at].call(ctx, client/len(c.nodes), opItem, payload)
 		return err
 	})
-}
-
-// closedLoop has each client call once again when it has been answered, and
-// returns how long the calls took that ended within the timed part.
-func (c *benchCluster) closedLoop(ctx context.Context, call func(ctx context.Context, client int) error) ([]time.Duration, error) {
-	from := time.Now().Add(benchWarmUp(c.flags.duration))
-	to := from.Add(c.flags.duration)
-	took := make([][]time.Duration, c.flags.clients)
-	g, ctx := errgroup.WithContext(ctx)
-	for client := range c.flags.clients {
-		g.Go(func() error {
-			for {
-				sent := time.Now()
-				if !sent.Before(to) {
-					return nil
-				}
-				if err := call(ctx, client); err != nil {
-					return err
-				}
-				if now := time.Now(); !now.Before(from) && now.Before(to) {
-					took[client] = append(took[client], now.Sub(sent))
-				}
-			}
-		})
-	}
-	err := g.Wait()
-	return slices.Concat(took...), err
 }
 
 // benchSealed is a sealed record that is sent again and again, each time under

@@ -206,11 +206,12 @@ func (s *benchServer) serveItems(ctx context.Context, c net.Conn) {
 
 // benchState is what a server tells of itself.
 type benchState struct {
-	Size    uint64        `json:"size"`
-	Root    string        `json:"root"`
-	Batches uint64        `json:"batches"`
-	RSSAnon int64         `json:"rss_anon"` // bytes
-	CPU     time.Duration `json:"cpu"`
+	Size      uint64        `json:"size"`
+	Root      string        `json:"root"`
+	Batches   uint64        `json:"batches"`
+	RaftIndex uint64        `json:"raft_index"`
+	RSSAnon   int64         `json:"rss_anon"` // bytes
+	CPU       time.Duration `json:"cpu"`
 }
 
 func (s *benchServer) answerState(ctx context.Context, payload []byte) ([]byte, error) {
@@ -221,7 +222,7 @@ func (s *benchServer) answerState(ctx context.Context, payload []byte) ([]byte, 
 		return nil, err
 	}
 	head := s.store.Head()
-	state := benchState{Size: head.Size, Root: head.Root.String(), Batches: s.store.Stats().Batches}
+	state := benchState{Size: head.Size, Root: head.Root.String(), Batches: s.store.Stats().Batches, RaftIndex: head.RaftIndex}
 	var err error
 	if state.CPU, err = cpuUsed(); err != nil {
 		return nil, err
