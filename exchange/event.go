@@ -38,6 +38,23 @@ type Event struct {
 	Asked *SubjectAsked `cbor:"16,keyasint,omitempty"`
 }
 
+// NextSlot is the first vault slot behind those that the event is the first to
+// name, 1 if it names none.
+func (e *Event) NextSlot() uint64 {
+	next := uint64(1)
+	switch {
+	case e.Rows != nil:
+		for i := range e.Rows.Rows {
+			next = max(next, e.Rows.Rows[i].Slot+1)
+		}
+	case e.Authored != nil:
+		next = e.Authored.Slot + 1
+	case e.Followed != nil && e.Followed.Slots > 0:
+		next = e.Followed.FirstSlot + e.Followed.Slots
+	}
+	return next
+}
+
 // SubmissionOpened begins a submission. A submission without a matching
 // SubmissionClosed was cut off: its rows count, and its sender was not told.
 type SubmissionOpened struct {

@@ -26,6 +26,10 @@ const (
 	LabelMark Label = "xinqiao/v1/mark"
 	// LabelCosignature: a witness's signature over a checkpoint.
 	LabelCosignature Label = "xinqiao/v1/cosignature"
+	// LabelBackup: a node's signature over the manifest of a backup.
+	LabelBackup Label = "xinqiao/v1/backup"
+	// LabelBackupKey: the context from which a backup's key is derived.
+	LabelBackupKey Label = "xinqiao/v1/backup-key"
 	// LabelMember: a proof, by a key that a change of the directory brings,
 	// that its holder wants it.
 	LabelMember Label = "xinqiao/v1/member"

@@ -139,6 +139,7 @@ type fold struct {
 
 func (f *fold) fold(at exchange.Position, e *exchange.Event) error {
 	f.meta.Position, f.at = at, e.At.UnixMilli()
+	f.meta.NextSlot = max(f.meta.NextSlot, e.NextSlot())
 	f.work++
 	var err error
 	switch {
@@ -253,6 +254,3 @@ func load[T any](f *fold, b *bolt.Bucket, key []byte) (T, bool) {
 	}
 	return v, ok
 }
-
-// useSlots notes that slots below next are named.
-func (f *fold) useSlots(next uint64) { f.meta.NextSlot = max(f.meta.NextSlot, next) }

@@ -42,9 +42,6 @@ func (f *fold) followed(n *exchange.LedgerFollowed) error {
 	if slots.left != 0 {
 		return fmt.Errorf("the note of leaves %d to %d has %d slots too many", n.From, n.To, slots.left)
 	}
-	if n.Slots > 0 {
-		f.useSlots(n.FirstSlot + n.Slots)
-	}
 	f.meta.Followed, f.meta.Root = n.To, n.Root
 	return nil
 }

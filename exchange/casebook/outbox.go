@@ -17,7 +17,6 @@ type cut struct {
 
 // authored takes an entry that is not a row. The acks it carries wait no more.
 func (f *fold) authored(a *exchange.EntryAuthored) error {
-	f.useSlots(a.Slot + 1)
 	h, err := exchange.ParseHeader(a.Entry.Header)
 	if err != nil {
 		return err

@@ -87,7 +87,6 @@ func (f *fold) rowsTaken(t *exchange.RowsTaken) error {
 	for i := range t.Rows {
 		row := &t.Rows[i]
 		f.work++
-		f.useSlots(row.Slot + 1)
 		if noted(row) {
 			run.Noted++
 		}
