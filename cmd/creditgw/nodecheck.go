@@ -15,6 +15,7 @@ import (
 
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
+	"github.com/xinqiao/creditgw/exchange/journal"
 )
 
 // checkDirName is where a check of a running node works: copies of the indexes,
@@ -160,7 +161,7 @@ func (c *checks) copied(ctx context.Context, name string) (found partCheck, err 
 		return found, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	for _, file := range []string{genesisName, memberName, "tokens.json"} {
+	for _, file := range []string{genesisName, memberName, tokensName} {
 		if err := os.Link(c.node.path(file), filepath.Join(dir, file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return found, err
 		}
@@ -169,7 +170,7 @@ func (c *checks) copied(ctx context.Context, name string) (found partCheck, err 
 	case ledgerName:
 		err = c.node.store.Copy(filepath.Join(dir, name))
 	case journalName:
-		err = c.node.journal.Link(filepath.Join(dir, name))
+		err = journal.Link(c.node.path(journalName), filepath.Join(dir, name))
 	case casebookName:
 		err = c.node.casebook.Copy(filepath.Join(dir, name))
 	}

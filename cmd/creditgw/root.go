@@ -19,6 +19,8 @@ func (p *program) commands() []*cobra.Command {
 		p.serveCommand(),
 		p.configCommand(),
 		p.checkCommand(),
+		p.backupCommand(),
+		p.restoreCommand(),
 		p.selftestCommand(),
 		p.benchCommand(),
 		p.benchServerCommand(),

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/peers"
+)
+
+type restoreFlags struct {
+	dir, genesis, recovery, addr, http, node string
+	signer                                   string // key id of a node key that is not the genesis's
+	passphraseFile, recoveryPassphraseFile   string
+}
+
+func (p *program) restoreCommand() *cobra.Command {
+	var f restoreFlags
+	cmd := &cobra.Command{
+		Use:   "restore --dir DIR --genesis GENESIS --recovery RECOVERY --addr HOST:PORT FILE",
+		Short: p.say(text{"用备份和恢复文件建一个新节点", "make a new node of a backup and the recovery file"}),
+		Long: p.say(text{
+			"恢复出来的是新节点：新编号、新密钥，要由各地区批准（node-add，然后 promote）才能参加；账本从其他地区取得。\n备份之后受理而未入账的会丢失。",
+			"What is restored is a new node: a new number and new keys. It takes part once the regions have approved it\n(node-add, then promote), and gets the ledger from them. What was accepted after the backup and had not\nreached the ledger is lost."}),
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return p.restore(f, args[0]) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.dir, "dir", "", p.say(text{"新节点的目录，须不存在", "directory of the new node, which must not exist"}))
+	flags.StringVar(&f.genesis, "genesis", "", p.say(text{"创世文件", "the genesis"}))
+	flags.StringVar(&f.recovery, "recovery", "", p.say(text{"恢复文件", "the recovery file"}))
+	flags.StringVar(&f.addr, "addr", "", p.say(text{"其他区域连接新节点的地址 HOST:PORT", "HOST:PORT at which other regions reach the new node"}))
+	flags.StringVar(&f.http, "http", "127.0.0.1:8600", p.say(text{"写入配置的 HTTP 地址", "HTTP address for the configuration"}))
+	flags.StringVar(&f.node, "node", "", p.say(text{"新节点编号，默认是备份的节点号加一", "id of the new node, by default the next after the backup's"}))
+	flags.StringVar(&f.signer, "signer", "", p.say(text{"签备份的节点公钥编号（创世后换过钥才需要）", "id of the node key that signed the backup, if it was rotated since the genesis"}))
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "", p.say(text{"新密钥的口令文件", "file with the passphrase of the new keys"}))
+	flags.StringVar(&f.recoveryPassphraseFile, "recovery-passphrase-file", "", p.say(text{"恢复文件的口令文件", "file with the passphrase of the recovery file"}))
+	for _, name := range []string{"dir", "genesis", "recovery", "addr"} {
+		_ = cmd.MarkFlagRequired(name) // fails for unknown flags only
+	}
+	return cmd
+}
+
+func (p *program) restore(f restoreFlags, path string) (err error) {
+	genesis, err := readGenesis(f.genesis)
+	if err == nil {
+		err = genesis.Verify()
+	}
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(peers.CheckAddr(f.addr), peers.CheckAddr(f.http)); err != nil {
+		return usageError(&message{text: text{"--addr 与 --http 应为 HOST:PORT", "--addr and --http take HOST:PORT"}})
+	}
+	dir, err := filepath.Abs(f.dir)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
+		return usageError(&message{text: text{dir + " 已存在，不会覆盖", dir + " exists and is not overwritten"}, cause: err})
+	}
+	pass, err := p.restorePassphrases(f)
+	if err != nil {
+		return err
+	}
+	old, err := openRecovery(f.recovery, pass.Recovery)
+	if err != nil {
+		return err
+	}
+	// Everything is made beside its place, and gets its name when it is whole.
+	temp := dir + ".restoring"
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(temp))
+		}
+	}()
+	r := restoring{dir: temp, genesis: &genesis, recovered: old, signer: f.signer}
+	if err := r.read(path); err != nil {
+		return &message{text: text{"备份不能用", "the backup can't be used"}, cause: err}
+	}
+	if err := r.private(); err != nil {
+		return &message{text: text{"备份不能用", "the backup can't be used"}, cause: err}
+	}
+	member, err := p.restoredIdentity(&r, f, dir, pass)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(os.Rename(temp, dir), syncDir(filepath.Dir(dir))); err != nil {
+		return err
+	}
+	return p.reportRestore(dir, &r, member)
+}
+
+func (p *program) restorePassphrases(f restoreFlags) (passphrases, error) {
+	recovery, err := p.passphrase(recoveryPassphrase(f.recoveryPassphraseFile))
+	if err != nil {
+		return passphrases{}, err
+	}
+	keys, err := p.newPassphrase(keyPassphrase(f.passphraseFile))
+	return passphrases{Keys: keys, Recovery: recovery}, err
+}
+
+// restoredIdentity makes the keys of the new node, and writes them with what has
+// to be proposed so that it may take part.
+func (p *program) restoredIdentity(r *restoring, f restoreFlags, dir string, pass passphrases) (peers.Member, error) {
+	id := f.node
+	if id == "" {
+		_, number, _ := strings.Cut(r.manifest.Node, "-")
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			return peers.Member{}, err
+		}
+		id = peers.NodeID(r.manifest.Region, n+1)
+	}
+	keys, member, err := generateKeys(founderInfo{Region: r.manifest.Region, Name: r.lost.Name, Addr: f.addr}, p.rand)
+	if err != nil {
+		return member, err
+	}
+	keys.Decryption, keys.IDSecret = r.recovered.decryption, r.recovered.idSecret
+	member.Decryption, member.Node.ID = keys.Decryption.Public(), id
+	if err := member.Validate(); err != nil {
+		return member, usageError(&message{text: text{"--node 不对", "--node is wrong"}, cause: err})
+	}
+	if err := keys.write(r.dir, member, p.rand, pass); err != nil {
+		return member, err
+	}
+	changes, err := replacement(r.genesis.LedgerID(), member, keys)
+	if err != nil {
+		return member, err
+	}
+	for name, change := range changes {
+		raw, err := marshalIndent(change)
+		if err == nil {
+			err = createFile(filepath.Join(r.dir, name), raw, 0o644)
+		}
+		if err != nil {
+			return member, err
+		}
+	}
+	config := sampleConfig{Dir: dir, Listen: f.addr, HTTP: f.http}
+	if f.passphraseFile != "" {
+		if config.PassphraseFile, err = filepath.Abs(f.passphraseFile); err != nil {
+			return member, err
+		}
+	}
+	if err := createFile(filepath.Join(r.dir, configName), config.render(), 0o644); err != nil {
+		return member, err
+	}
+	return member, syncDir(r.dir)
+}
+
+// Files of the changes that let a new node in.
+const (
+	nodeAddName = "node-add.json"
+	promoteName = "promote.json"
+)
+
+// replacement is what the regions have to decide: the new node comes in as a
+// standby, and takes over, which ends the keys of the lost one.
+func replacement(ledger sm.Digest, m peers.Member, keys *Keys) (map[string]peers.Change, error) {
+	add, err := peers.Change{
+		Change: peers.ChangeNodeAdd, Region: m.Region, Node: m.Node.ID, Role: "standby", Addr: m.Node.Addr, NodeKey: m.Node.Key.Bytes(),
+	}.Prove(ledger, keys.Node)
+	if err != nil {
+		return nil, err
+	}
+	promote, err := peers.Change{
+		Change: peers.ChangePromote, Region: m.Region, Node: m.Node.ID, BatchKey: m.Batch.Bytes(), WitnessKey: m.Witness.Bytes(),
+	}.Prove(ledger, keys.Batch)
+	return map[string]peers.Change{nodeAddName: add, promoteName: promote}, err
+}
+
+func (p *program) reportRestore(dir string, r *restoring, m peers.Member) error {
+	if p.json {
+		return p.printJSON(struct {
+			Node     string            `json:"node"`
+			Dir      string            `json:"dir"`
+			Lost     string            `json:"lost_node"`
+			Events   exchange.Position `json:"events"`
+			Slots    uint64            `json:"slots"`
+			Size     uint64            `json:"ledger_size"`
+			Root     sm.Digest         `json:"root"`
+			Proposed []string          `json:"to_propose"`
+		}{
+			m.Node.ID, dir, r.manifest.Node, r.events, r.nextSlot - 1, r.manifest.Size, r.manifest.Root,
+			[]string{filepath.Join(dir, nodeAddName), filepath.Join(dir, promoteName)},
+		})
+	}
+	_, err := fmt.Fprint(p.out, p.sayf(text{
+		"节点 %s 已在 %s 建成，代替 %s：%d 个事件，备份时账本 %d 条、树根 %s\n" +
+			"它要由各地区批准才能参加：\n  creditctl member propose %s\n  creditctl member propose %s\n" +
+			"后一项生效时，丢失节点的密钥随之失效。批准之前请与其他地区核对指纹 %s\n",
+		"made node %s in %s in the place of %s: %d events, the ledger was at %d with root %s\n" +
+			"it takes part once the regions have approved:\n  creditctl member propose %s\n  creditctl member propose %s\n" +
+			"the second ends the keys of the lost node. Before they approve, compare the fingerprint %s with the other regions\n",
+	}, m.Node.ID, dir, r.manifest.Node, r.events, r.manifest.Size, r.manifest.Root,
+		filepath.Join(dir, nodeAddName), filepath.Join(dir, promoteName), m.Node.Key.ID()))
+	return err
+}
