@@ -15,6 +15,7 @@ import (
 	"github.com/xinqiao/creditgw/exchange/store"
 	"github.com/xinqiao/creditgw/exchange/vault"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/peers/witness"
 )
 
 // Names of the node's parts within its directory.
@@ -59,6 +60,7 @@ var nodeParts = []nodePart{
 	{vaultName, nil, checkVault},
 	{casebookName, in("casebook/casebook.db"), checkCasebook},
 	{raftName, in("raft/wal/wal-meta.db"), checkRaft},
+	{witnessName, in("witness/checkpoints.db"), checkWitness},
 }
 
 // in lists the files that match within a node's directory.
@@ -150,5 +152,11 @@ func checkCasebook(c *partCheck, f checkFlags, progress func(done, total int64))
 func checkRaft(c *partCheck, f checkFlags, progress func(done, total int64)) {
 	r, err := consensus.Check(filepath.Join(f.dir, raftName), func(done, total uint64) { progress(int64(done), int64(total)) })
 	c.Entries, c.Torn = r.Entries, r.Torn
+	c.found(err)
+}
+
+func checkWitness(c *partCheck, f checkFlags, _ func(done, total int64)) {
+	r, err := witness.Check(filepath.Join(f.dir, witnessName))
+	c.Entries = r.Checkpoints
 	c.found(err)
 }

@@ -171,6 +171,8 @@ func (c *checks) copied(ctx context.Context, name string) (found partCheck, err 
 		err = c.node.store.Copy(filepath.Join(dir, name))
 	case journalName:
 		err = journal.Link(c.node.path(journalName), filepath.Join(dir, name))
+	case witnessName:
+		err = c.node.witness.Copy(filepath.Join(dir, name))
 	case casebookName:
 		err = c.node.casebook.Copy(filepath.Join(dir, name))
 	}
