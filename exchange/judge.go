@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"time"
 
@@ -197,7 +198,12 @@ func (in *intake) repeat(v *verdict, w wanted, f found) error {
 	earlier := f.comparison
 	if earlier == nil {
 		var err error
-		if earlier, err = in.comparison(f.Standing); err != nil {
+		earlier, err = in.comparison(f.Standing)
+		if errors.Is(err, ErrErased) { // since its key was looked up
+			f.Erased = true
+			return in.repeat(v, w, f)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -109,6 +109,7 @@ type Counts struct {
 	Outbox      int            `json:"outbox"`      // entries not yet committed
 	Bound       int            `json:"bound"`       // firms with an app user
 	PendingAcks int            `json:"pending_acks"`
+	Erasing     int            `json:"erasing"` // taken down, not yet stated to be erased here
 }
 
 // AckAnswer is one ack's fate.

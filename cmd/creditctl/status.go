@@ -71,6 +71,9 @@ func (p *program) showStatus(s httpapi.Status) error {
 	}
 	line(text{"待入账", "outbox"}, "%d", s.Counts.Outbox)
 	line(text{"待回执", "acks pending"}, "%d", s.Counts.PendingAcks)
+	if n := s.Counts.Erasing; n > 0 {
+		line(text{"待清除", "being erased"}, "%d", n)
+	}
 	for _, state := range []exchange.State{exchange.StateAccepted, exchange.StateLocal, exchange.StateCommitted, exchange.StateWitnessed, exchange.StateRefused} {
 		if n := s.Counts.Records[state]; n > 0 {
 			line(text{"记录 " + p.stateName(state), "records " + string(state)}, "%d", n)

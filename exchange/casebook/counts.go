@@ -18,6 +18,7 @@ const (
 	countAcks        = "acks"
 	countStatements  = "statements/"
 	countReports     = "reports/"
+	countErasing     = "erasing"
 )
 
 // Counts are the casebook's totals, of one state of the file.
@@ -28,7 +29,8 @@ func (c *Casebook) Counts() (exchange.Counts, error) {
 	}
 	err := c.view(func(b buckets) error {
 		one := func(name string) int { return int(number(b.counts.Get([]byte(name)))) }
-		out.Opened, out.Outbox, out.Bound, out.PendingAcks = one(countOpened), one(countOutbox), one(countBound), one(countAcks)
+		out.Opened, out.Outbox, out.Bound = one(countOpened), one(countOutbox), one(countBound)
+		out.PendingAcks, out.Erasing = one(countAcks), one(countErasing)
 		for prefix, add := range map[string]func(string, int){
 			countState:       func(w string, n int) { out.Records[exchange.State(w)] = n },
 			countParked:      func(w string, n int) { out.Parked[w] = n },

@@ -145,6 +145,7 @@ func (f *fold) takeDown(place uint64, h *exchange.Header, e erasure, known bool)
 			f.fail(err)
 		}
 		f.putRaw(f.b.unerased, u64(place), nil)
+		f.count(countErasing, 1)
 	}
 	f.put(f.b.erasures, u64(place), e)
 }
@@ -240,6 +241,7 @@ func (f *fold) say(place uint64, region peers.Region, at int64, scope *exchange.
 		said.Erased, said.Scope = at, scope
 		if region == f.cfg.Region {
 			f.delete(f.b.unerased, u64(place))
+			f.count(countErasing, -1)
 		}
 	default:
 		return

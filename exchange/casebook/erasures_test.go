@@ -309,3 +309,78 @@ func TestNoPrivateCopyOutlivesTheSlot(t *testing.T) {
 		}
 	}
 }
+
+// A region that was away reads the record when the body is gone already, and the
+// order after it. It has nothing to show and nothing to erase, and says so.
+func TestARegionThatWasAwayHearsOfAnErasure(t *testing.T) {
+	w := newWorld(t)
+	tj, bj := w.members[tianjin], w.members[beijing]
+	bj.bind(beijingFirm)
+	ids := tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing, fine: 1}, notice{no: "2", firm: beijingFirm, home: beijing, fine: 2})
+	tj.drain()
+	tj.follow()
+	tj.order(ids[0], true)
+	tj.drain()
+	if err := w.ledger.Erase(0); err != nil {
+		t.Fatal(err)
+	}
+	w.everyoneFollows()
+	if items := bj.feed(0); len(items) != 1 || items[0].Record != ids[1] || items[0].Op != exchange.OpNew {
+		t.Errorf("the app is told %+v", items)
+	}
+	if r := bj.record(ids[0]); r.Body != nil || r.Code != casebook.CodeErased || r.Erasure == nil {
+		t.Errorf("it reads %+v", r)
+	}
+	w.carryOutEverywhere(raftLog{})
+	if v := tj.record(ids[0]).Erasure; v.Regions[0].State != exchange.ErasureDone {
+		t.Errorf("it says %+v", v.Regions[0])
+	}
+	w.comesBackTheSame()
+}
+
+// An order in a body that its recipient can't open: the header is enough.
+func TestAnOrderThatCannotBeOpened(t *testing.T) {
+	w := newWorld(t)
+	tj, bj := w.members[tianjin], w.members[beijing]
+	id := tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing, fine: 1})[0]
+	tj.drain()
+	w.everyoneFollows()
+	tj.order(id, true)
+	tj.drain(func(entries []exchange.Pending) { entries[0].Key = sm.ContentKey{1} })
+	w.everyoneFollows()
+	r := bj.record(id)
+	if r.Body != nil || r.Erasure == nil || r.Erasure.Reason != "" || r.Erasure.Now {
+		t.Errorf("it reads %+v", r)
+	}
+	if n := bj.counts(); n.Parked[casebook.CodeCannotOpen] != 1 || n.Erasing != 1 {
+		t.Errorf("counts are %+v", n)
+	}
+}
+
+func TestWhatIsNotErased(t *testing.T) {
+	w := newWorld(t)
+	tj := w.members[tianjin]
+	waiting := tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing, fine: 1})[0]
+	for code, attempt := range map[string]func() error{
+		"NOT_COMMITTED":  func() error { return tj.tryErase(operator, waiting, exchange.ReasonRepaired) },
+		"ERASURE_REASON": func() error { return tj.tryErase(operator, waiting, "tidy") },
+		"ROLE": func() error {
+			return tj.tryErase(exchange.Principal{ID: "t-2", Role: exchange.RoleAuditor}, waiting, exchange.ReasonRepaired)
+		},
+	} {
+		if problem := (*exchange.Error)(nil); !errors.As(attempt(), &problem) || problem.Code != code {
+			t.Errorf("want %s, got %v", code, attempt())
+		}
+	}
+	if err := tj.tryErase(operator, sm.Sum([]byte("nothing")), exchange.ReasonRepaired); !errors.Is(err, exchange.ErrNotFound) {
+		t.Errorf("an unknown record: %v", err)
+	}
+	if r := tj.record(waiting); r.Body == nil {
+		t.Error("the record is gone")
+	}
+}
+
+func (r *region) tryErase(p exchange.Principal, id exchange.EntryID, reason exchange.ErasureReason) error {
+	_, err := r.service().Erase(r.t.Context(), p, id, reason, true)
+	return err
+}

@@ -22,6 +22,7 @@ var gauges = []struct{ name, label, help string }{
 	{"outbox_entries", "", "Entries accepted and not yet committed."},
 	{"firms_bound", "", "Firms that have a user of the app."},
 	{"acks_pending", "", "Acknowledgements not yet told to their origin."},
+	{"records_erasing", "", "Records taken down and not yet stated to be erased here."},
 	{"raft_term", "", "Raft term."},
 	{"raft_committed", "", "Raft index that is committed."},
 	{"raft_applied", "", "Raft index that is applied."},
@@ -100,6 +101,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	set("outbox_entries", float64(counts.Outbox))
 	set("firms_bound", float64(counts.Bound))
 	set("acks_pending", float64(counts.PendingAcks))
+	set("records_erasing", float64(counts.Erasing))
 	for state, n := range counts.Records {
 		set("records", float64(n), string(state))
 	}

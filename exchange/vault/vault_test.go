@@ -372,3 +372,55 @@ func BenchmarkSeal(b *testing.B) {
 		}
 	}
 }
+
+// What several slots seal together opens only while all of them are there, and
+// only as what it was sealed for.
+func TestASharedCopyGoesWithAnyOfItsSlots(t *testing.T) {
+	v := open(t, filepath.Join(t.TempDir(), "vault"))
+	defer closeVault(t, v)
+	ensure(t, v, 10)
+	slots, context := []uint64{2, 5, 7}, sm.Sum([]byte("a preamble"))
+	sealed, err := v.SealJointly(slots, context, []byte("wraps"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := v.OpenJointly(slots, context, sealed); err != nil || string(got) != "wraps" {
+		t.Fatalf("opened as %q, %v", got, err)
+	}
+	for name, attempt := range map[string]func() ([]byte, error){
+		"another context": func() ([]byte, error) { return v.OpenJointly(slots, sm.Sum([]byte("another")), sealed) },
+		"fewer slots":     func() ([]byte, error) { return v.OpenJointly(slots[:2], context, sealed) },
+		"another order":   func() ([]byte, error) { return v.OpenJointly([]uint64{5, 2, 7}, context, sealed) },
+		"no slots":        func() ([]byte, error) { return v.OpenJointly(nil, context, sealed) },
+	} {
+		if got, err := attempt(); err == nil {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if err := v.Erase(5); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.OpenJointly(slots, context, sealed); !errors.Is(err, exchange.ErrErased) {
+		t.Errorf("after one slot was erased: %v", err)
+	}
+}
+
+// Several slots go with one sync, and none of them when one is unknown.
+func TestSlotsAreErasedTogether(t *testing.T) {
+	v := open(t, filepath.Join(t.TempDir(), "vault"))
+	defer closeVault(t, v)
+	ensure(t, v, 10)
+	sealed := seal(t, v, 3, exchange.PurposeRow, 0, "private")
+	if err := v.Erase(3, 1<<40); !errors.Is(err, exchange.ErrNotFound) {
+		t.Errorf("an unknown slot: %v", err)
+	}
+	if _, err := v.Open(3, exchange.PurposeRow, 0, sealed); err != nil {
+		t.Errorf("the known one is gone: %v", err)
+	}
+	if err := v.Erase(3, 4); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Open(3, exchange.PurposeRow, 0, sealed); !errors.Is(err, exchange.ErrErased) {
+		t.Errorf("erased: %v", err)
+	}
+}

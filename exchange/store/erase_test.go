@@ -1,0 +1,126 @@
+package store
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/xinqiao/creditgw/exchange"
+)
+
+// inFiles reports whether any file under dir holds the bytes.
+func inFiles(t *testing.T, dir string, secret []byte) (found bool) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		found = found || bytes.Contains(content, secret)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// Entries of one batch and of several go together; what stands between them
+// stays, and so do all proofs.
+func TestSeveralEntriesAreErasedTogether(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	s := w.open(dir)
+	w.tell(s, "A1 A2 B1")
+	want := must[[]exchange.Entry](t)(s.Entries(0, 10))
+	gone := map[uint64]bool{0: true, 2: true, 4: true, 5: true}
+	if err := s.Erase(0, 2, 4, 5); err != nil {
+		t.Fatal(err)
+	}
+	got := must[[]exchange.Entry](t)(s.Entries(0, 10))
+	for i := range want {
+		index := uint64(i)
+		if (got[i].Body == nil) != gone[index] || inFiles(t, dir, want[i].Body) == gone[index] {
+			t.Errorf("entry %d of %d: given out %v", i, len(want), got[i].Body != nil)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if report := must[Report](t)(Check(dir, &w.genesis, nil)); !report.OK() || report.Erased != uint64(len(gone)) {
+		t.Errorf("%+v", report)
+	}
+}
+
+// A snapshot comes from a node that has not erased yet, before or after this one
+// has. What is erased here does not come back with it.
+func TestErasingReachesAStagedSnapshot(t *testing.T) {
+	w := newWorld(t)
+	sender := w.temporary()
+	w.tell(sender, "A1 A2, B1")
+	point := pointOf(sender)
+	stream, _ := exported(t, sender, point.Size)
+	bodies := must[[]exchange.Entry](t)(sender.Entries(0, 10))
+
+	dir := t.TempDir()
+	s := w.open(dir)
+	w.tell(s, "A1 A2")
+	if err := s.Erase(0); err != nil {
+		t.Fatal(err)
+	}
+	must[any](t)(s.Stage(point, bytes.NewReader(stream)))
+	if err := s.Erase(2, 3); err != nil {
+		t.Fatal(err)
+	}
+	for _, index := range []int{0, 2, 3} {
+		if inFiles(t, dir, bodies[index].Body) {
+			t.Errorf("entry %d lies in the staged snapshot", index)
+		}
+	}
+	if err := s.Install(point); err != nil {
+		t.Fatal(err)
+	}
+	got := must[[]exchange.Entry](t)(s.Entries(0, 10))
+	for i := range got {
+		if erased := i == 0 || i == 2 || i == 3; erased != (got[i].Body == nil) {
+			t.Errorf("entry %d is given out: %v", i, got[i].Body != nil)
+		}
+	}
+	if s.Head().Root != point.Root {
+		t.Error("another root")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if report := must[Report](t)(Check(dir, &w.genesis, nil)); !report.OK() || report.Erased != 3 {
+		t.Errorf("%+v", report)
+	}
+}
+
+// What a crash has left of a snapshot half received is of no use; it goes with
+// the next erasure instead of keeping what was erased.
+func TestErasingDropsASnapshotHalfReceived(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	s := w.open(dir)
+	w.tell(s, "A1")
+	body := must[[]exchange.Entry](t)(s.Entries(0, 1))[0].Body
+	staged := s.dir(s.generation + 1)
+	if err := os.MkdirAll(filepath.Join(staged, "segments"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(staged, "segments", "00000001.seg"), body, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Erase(0); err != nil {
+		t.Fatal(err)
+	}
+	if inFiles(t, dir, body) {
+		t.Error("it is still there")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
