@@ -2,7 +2,7 @@ package main
 
 // mutants are the checks that the product's promises stand on. A check that is
 // not here may be missing one day without anyone noticing.
-var mutants = concat(ledgerChecks, peerChecks, proofChecks, diskChecks, recordChecks, edgeChecks)
+var mutants = concat(ledgerChecks, peerChecks, proofChecks, diskChecks, recordChecks, edgeChecks, erasureChecks)
 
 func concat(tables ...[]mutant) (all []mutant) {
 	for _, t := range tables {

@@ -71,6 +71,9 @@ func TestErasingReachesAStagedSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	must[any](t)(s.Stage(point, bytes.NewReader(stream)))
+	if inFiles(t, dir, bodies[0].Body) {
+		t.Error("entry 0 came back with the snapshot")
+	}
 	if err := s.Erase(2, 3); err != nil {
 		t.Fatal(err)
 	}
