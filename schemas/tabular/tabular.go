@@ -4,6 +4,10 @@
 // dictionary and hands out one raw row after another; judging them is the
 // work of package schemas.
 //
+// A workbook's cells are read here, one token after another, and not by the
+// library that writes workbooks: it builds a value of its own for each cell and
+// takes damage for the end of a sheet.
+//
 // Every limit is applied before what it bounds is parsed. CSV and JSON take
 // constant memory; a workbook is held in memory up to Limits.Unzipped.
 package tabular

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"io"
 
-	"github.com/xuri/excelize/v2"
-
 	"github.com/xinqiao/creditgw/schemas"
 )
 
@@ -21,27 +19,21 @@ func openWorkbook(in io.Reader, dict *schemas.Dictionary, limits Limits) (rowSou
 	if int64(len(raw)) > limits.Unzipped {
 		return nil, errUnzipped()
 	}
-	parts, err := readParts(raw, limits)
+	book, err := readParts(raw, limits)
 	if err != nil {
 		return nil, err
 	}
-	file, err := excelize.OpenReader(bytes.NewReader(raw), excelize.Options{
-		RawCellValue: true, UnzipSizeLimit: limits.Unzipped, UnzipXMLSizeLimit: min(limits.Unzipped, 16<<20),
-	})
-	if err != nil {
-		return nil, errMalformed(0, "工作簿已损坏，无法打开", "the workbook is damaged")
+	t := &table{dict: dict, limits: limits, date1904: book.date1904}
+	source := &workbookLines{limits: limits}
+	if source.shared, err = readShared(book.shared); err != nil {
+		return nil, errDamaged(0)
 	}
-	t := &table{dict: dict, limits: limits}
-	if properties, err := file.GetWorkbookProps(); err == nil && properties.Date1904 != nil {
-		t.date1904 = *properties.Date1904
-	}
-	source := &workbookLines{file: file, parts: parts, limits: limits}
-	for _, name := range file.GetSheetList() {
-		if visible, err := file.GetSheetVisible(name); err == nil && !visible {
-			t.tell(schemas.SheetSkipped, line{sheet: name}, "", "隐藏的工作表", "it is hidden")
+	for _, part := range book.sheets {
+		if part.hidden {
+			t.tell(schemas.SheetSkipped, line{sheet: part.name}, "", "隐藏的工作表", "it is hidden")
 			continue
 		}
-		source.sheets = append(source.sheets, name)
+		source.sheets = append(source.sheets, part)
 	}
 	t.lines = source
 	return t, nil
@@ -49,72 +41,46 @@ func openWorkbook(in io.Reader, dict *schemas.Dictionary, limits Limits) (rowSou
 
 // workbookLines yields the lines of the visible sheets.
 type workbookLines struct {
-	file   *excelize.File
-	parts  map[string]*sheetPart
 	limits Limits
-	sheets []string // still to be read
-	sheet  string
-	rows   *excelize.Rows
-	number int
-	merges []*merge
+	shared []string
+	sheets []*sheetPart // the one that is being read and those to be read
+	rows   *sheetRows   // of the first of sheets; nil before it is opened
 }
 
 func (w *workbookLines) next() (line, error) {
-	for {
+	for len(w.sheets) > 0 {
+		part := w.sheets[0]
 		if w.rows == nil {
-			if len(w.sheets) == 0 {
-				return line{}, io.EOF
-			}
-			if err := w.open(w.sheets[0]); err != nil {
+			if err := part.check(w.limits); err != nil {
 				return line{}, err
 			}
-			w.sheets = w.sheets[1:]
-		}
-		if w.rows != nil && w.rows.Next() {
-			w.number++
-			cells, err := w.rows.Columns(excelize.Options{RawCellValue: true})
-			if err != nil {
-				return line{}, errMalformed(w.number, "工作表已损坏", "the sheet is damaged")
-			}
-			return line{sheet: w.sheet, number: w.number, cells: w.fill(cells), long: w.parts[w.sheet].long[w.number]}, nil
-		}
-		if w.rows != nil {
-			err := errors.Join(w.rows.Error(), w.rows.Close())
-			w.rows = nil
-			if err != nil {
-				return line{}, errMalformed(w.number, "工作表已损坏", "the sheet is damaged")
+			var err error
+			if w.rows, err = part.rows(w.shared); err != nil {
+				return line{}, errDamaged(0)
 			}
 		}
+		err := w.rows.next()
+		if err == nil {
+			number := w.rows.number
+			return line{sheet: part.name, number: number, cells: part.fill(number, w.rows.cells), long: w.rows.long}, nil
+		}
+		number := w.rows.number
+		if closing := w.close(); !errors.Is(err, io.EOF) || closing != nil {
+			return line{}, errDamaged(number)
+		}
+		w.sheets = w.sheets[1:]
 	}
-}
-
-func (w *workbookLines) open(name string) error {
-	w.sheet, w.number, w.merges, w.rows = name, 0, nil, nil
-	part, ok := w.parts[name]
-	if !ok {
-		// A chart sheet has no cells.
-		return nil
-	}
-	if err := part.check(w.limits); err != nil {
-		return err
-	}
-	w.merges = part.merges
-	rows, err := w.file.Rows(name)
-	if err != nil {
-		return errMalformed(0, "工作表已损坏", "the sheet is damaged")
-	}
-	w.rows = rows
-	return nil
+	return line{}, io.EOF
 }
 
 // fill gives each row of a vertically merged cell the value that the sheet
 // keeps only in its first.
-func (w *workbookLines) fill(cells []string) []string {
-	for _, m := range w.merges {
+func (p *sheetPart) fill(number int, cells []string) []string {
+	for _, m := range p.merges {
 		switch {
-		case w.number == m.top && m.left < len(cells):
+		case number == m.top && m.left < len(cells):
 			m.value = cells[m.left]
-		case w.number > m.top && w.number <= m.bottom && m.value != "":
+		case number > m.top && number <= m.bottom && m.value != "":
 			for len(cells) <= m.left {
 				cells = append(cells, "")
 			}
@@ -127,11 +93,12 @@ func (w *workbookLines) fill(cells []string) []string {
 }
 
 func (w *workbookLines) close() error {
-	var err error
-	if w.rows != nil {
-		err = w.rows.Close()
+	if w.rows == nil {
+		return nil
 	}
-	return errors.Join(err, w.file.Close())
+	err := w.rows.close()
+	w.rows = nil
+	return err
 }
 
 // oldWorkbook tells an encrypted workbook from one of the old binary formats;

@@ -7,20 +7,24 @@ import (
 	"errors"
 	"io"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
 )
 
-// sheetPart is the part of the archive that holds one sheet.
+// book is what the archive holds of use.
+type book struct {
+	sheets   []*sheetPart // in their order
+	shared   *zip.File    // the shared strings, nil if there are none
+	date1904 bool         // serial dates count from 1904
+}
+
+// sheetPart is one sheet and the part of the archive that holds it.
 type sheetPart struct {
+	name   string
+	hidden bool
 	file   *zip.File
 	merges []*merge
-	// long lists, by row, the columns whose cell is a number of more digits
-	// than a spreadsheet keeps. The spreadsheet library does not tell numbers
-	// from texts.
-	long map[int][]int
 }
 
 // merge is a merged range of more than one row. Rows count from 1, the column
@@ -38,8 +42,9 @@ const (
 
 // readParts checks the archive's declared sizes against the limits, before
 // anything is unpacked, and finds the part of each sheet. The archive reader
-// refuses a part that is longer than declared.
-func readParts(raw []byte, limits Limits) (map[string]*sheetPart, error) {
+// refuses a part that is longer than declared. A sheet that is a chart has no
+// cells and is left out.
+func readParts(raw []byte, limits Limits) (*book, error) {
 	archive, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
 		return nil, errMalformed(0, "工作簿已损坏，无法打开", "the workbook is damaged")
@@ -55,14 +60,18 @@ func readParts(raw []byte, limits Limits) (map[string]*sheetPart, error) {
 		}
 		files[strings.ToLower(strings.TrimPrefix(f.Name, "/"))] = f
 	}
-	workbook, ok := files["xl/workbook.xml"]
+	part, ok := files["xl/workbook.xml"]
 	if !ok {
 		return nil, errFormat()
 	}
-	var book struct {
+	var declared struct {
+		Properties struct {
+			Date1904 string `xml:"date1904,attr"`
+		} `xml:"workbookPr"`
 		Sheets []struct {
-			Name string `xml:"name,attr"`
-			ID   string `xml:"http://schemas.openxmlformats.org/officeDocument/2006/relationships id,attr"`
+			Name  string `xml:"name,attr"`
+			State string `xml:"state,attr"`
+			ID    string `xml:"http://schemas.openxmlformats.org/officeDocument/2006/relationships id,attr"`
 			// Strict workbooks use another name space for the same thing.
 			StrictID string `xml:"http://purl.oclc.org/ooxml/officeDocument/relationships id,attr"`
 		} `xml:"sheets>sheet"`
@@ -70,28 +79,36 @@ func readParts(raw []byte, limits Limits) (map[string]*sheetPart, error) {
 	var relations struct {
 		Relationship []struct {
 			ID     string `xml:"Id,attr"`
+			Type   string `xml:"Type,attr"`
 			Target string `xml:"Target,attr"`
 		} `xml:"Relationship"`
 	}
-	if decodePart(workbook, &book) != nil || decodePart(files["xl/_rels/workbook.xml.rels"], &relations) != nil {
+	if decodePart(part, &declared) != nil || decodePart(files["xl/_rels/workbook.xml.rels"], &relations) != nil {
 		return nil, errMalformed(0, "工作簿已损坏，无法打开", "the workbook is damaged")
 	}
-	parts := make(map[string]*sheetPart)
-	for _, sheet := range book.Sheets {
-		for _, r := range relations.Relationship {
-			if r.ID != sheet.ID && r.ID != sheet.StrictID {
-				continue
-			}
-			target := strings.TrimPrefix(r.Target, "/")
-			if !strings.HasPrefix(target, "xl/") {
-				target = path.Join("xl", target)
-			}
-			if f, ok := files[strings.ToLower(target)]; ok && strings.Contains(target, "worksheets/") {
-				parts[sheet.Name] = &sheetPart{file: f}
-			}
+	found := &book{date1904: declared.Properties.Date1904 == "1" || declared.Properties.Date1904 == "true"}
+	targets := make(map[string]string) // relation to the name of a part
+	for _, r := range relations.Relationship {
+		target := strings.TrimPrefix(r.Target, "/")
+		if !strings.HasPrefix(target, "xl/") {
+			target = path.Join("xl", target)
+		}
+		targets[r.ID] = strings.ToLower(target)
+		if path.Base(r.Type) == "sharedStrings" {
+			found.shared = files[strings.ToLower(target)]
 		}
 	}
-	return parts, nil
+	for _, sheet := range declared.Sheets {
+		target, ok := targets[sheet.ID]
+		if !ok {
+			target = targets[sheet.StrictID]
+		}
+		if f, ok := files[target]; ok && strings.Contains(target, "worksheets/") {
+			hidden := sheet.State == "hidden" || sheet.State == "veryHidden"
+			found.sheets = append(found.sheets, &sheetPart{name: sheet.Name, hidden: hidden, file: f})
+		}
+	}
+	return found, nil
 }
 
 func decodePart(f *zip.File, into any) error {
@@ -106,53 +123,47 @@ func decodePart(f *zip.File, into any) error {
 	return xml.NewDecoder(in).Decode(into)
 }
 
-// check reads the sheet's XML to its end, because the spreadsheet library
-// takes malformed XML for the end of the sheet, and gathers the merged cells,
-// which stand behind the rows that need them.
+// check reads the sheet's XML to its end, so that a damaged sheet is refused
+// before a row of it is taken, and gathers the merged cells, which stand behind
+// the rows that need them.
 func (p *sheetPart) check(limits Limits) error {
 	in, err := p.file.Open()
 	if err != nil {
-		return errMalformed(0, "工作表已损坏", "the sheet is damaged")
+		return errDamaged(0)
 	}
 	defer in.Close()
 	decoder := xml.NewDecoder(io.LimitReader(in, limits.Unzipped))
-	var open []xml.Name // RawToken leaves it to its user to match the ends; it is twice as fast
-	number := ""        // reference of the numeric cell that is being read
+	// RawToken is much faster than Token and leaves it to its user to match
+	// the ends.
+	var open []xml.Name
 	for {
 		token, err := decoder.RawToken()
 		if errors.Is(err, io.EOF) && len(open) == 0 {
 			return nil
 		}
 		if err != nil {
-			return errMalformed(0, "工作表已损坏", "the sheet is damaged")
+			return errDamaged(0)
 		}
 		switch element := token.(type) {
-		case xml.EndElement:
-			if len(open) == 0 || open[len(open)-1] != element.Name {
-				return errMalformed(0, "工作表已损坏", "the sheet is damaged")
-			}
-			open = open[:len(open)-1]
 		case xml.StartElement:
 			if len(open) == mostDepth {
-				return errMalformed(0, "工作表已损坏", "the sheet is damaged")
+				return errDamaged(0)
 			}
 			open = append(open, element.Name)
-			switch element.Name.Local {
-			case "c":
-				if number = attribute(element, "r"); slices.Contains([]string{"s", "str", "inlineStr", "b", "e", "d"}, attribute(element, "t")) {
-					number = ""
-				}
-			case "mergeCell":
-				if len(p.merges) < mostMerges {
-					p.addMerge(attribute(element, "ref"))
-				}
+			if element.Name.Local == "mergeCell" && len(p.merges) < mostMerges {
+				p.addMerge(attribute(element, "ref"))
 			}
-		case xml.CharData:
-			if number != "" && longNumber(element) {
-				p.addLong(number)
+		case xml.EndElement:
+			if len(open) == 0 || open[len(open)-1] != element.Name {
+				return errDamaged(0)
 			}
+			open = open[:len(open)-1]
 		}
 	}
+}
+
+func errDamaged(line int) *Error {
+	return errMalformed(line, "工作表已损坏", "the sheet is damaged")
 }
 
 func attribute(element xml.StartElement, name string) string {
@@ -176,17 +187,6 @@ func longNumber(s []byte) bool {
 		}
 	}
 	return true
-}
-
-func (p *sheetPart) addLong(ref string) {
-	column, row, err := excelize.CellNameToCoordinates(ref)
-	if err != nil {
-		return
-	}
-	if p.long == nil {
-		p.long = make(map[int][]int)
-	}
-	p.long[row] = append(p.long[row], column-1)
 }
 
 func (p *sheetPart) addMerge(ref string) {

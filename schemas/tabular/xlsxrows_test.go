@@ -1,0 +1,88 @@
+package tabular
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// headRow is a header of three known columns as inline strings.
+const headRow = `<row r="1"><c r="A1" t="inlineStr"><is><t>CF_XDR_MC</t></is></c>` +
+	`<c r="B1" t="inlineStr"><is><t>CF_WSH</t></is></c><c r="C1" t="inlineStr"><is><t>CF_CFLB</t></is></c></row>`
+
+func sheetOf(rows string) string {
+	return `<worksheet xmlns="` + sheetNS + `"><sheetData>` + headRow + rows + `</sheetData></worksheet>`
+}
+
+// The ways in which spreadsheet programs write a cell down.
+func TestCellsAsProgramsWriteThem(t *testing.T) {
+	for name, c := range map[string]struct{ row, want string }{
+		"runs of rich text": {
+			`<row r="2"><c r="A2" t="inlineStr"><is><r><t>甲</t></r><r><rPr><b/></rPr><t xml:space="preserve"> 公司</t></r></is></c></row>`,
+			"2 CF_XDR_MC=甲 公司"},
+		"how to read it aloud": {
+			`<row r="2"><c r="A2" t="inlineStr"><is><t>重庆</t><rPh sb="0" eb="2"><t>chongqing</t></rPh></is></c></row>`,
+			"2 CF_XDR_MC=重庆"},
+		"escaped characters": {
+			`<row r="2"><c r="A2" t="inlineStr"><is><t>甲_x000A_乙_x005F_x000A_</t></is></c></row>`,
+			"2 CF_XDR_MC=甲\n乙_x000A_"},
+		"no references": {
+			`<row><c><v>1</v></c><c/><c><v>3</v></c></row>`,
+			"2 CF_XDR_MC=1 CF_CFLB=3"},
+		"a gap in both directions": {
+			`<row r="7"><c r="C7"><v>3</v></c></row>`,
+			"7 CF_CFLB=3"},
+		"a formula and its value": {
+			`<row r="2"><c r="B2" t="str"><f>CONCAT("1","号")</f><v>1号</v></c></row>`,
+			"2 CF_WSH=1号"},
+		"a shared text that is not there": {
+			`<row r="2"><c r="A2" t="s"><v>99</v></c><c r="B2"><v>2</v></c></row>`,
+			"2 CF_WSH=2"},
+		"an entity": {
+			`<row r="2"><c r="A2" t="str"><v>甲&amp;乙</v></c></row>`,
+			"2 CF_XDR_MC=甲&乙"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows, _, err := readAll(sheetArchive(t, sheetOf(c.row)))
+			if err != nil || len(rows) != 1 {
+				t.Fatalf("%d rows: %v", len(rows), err)
+			}
+			if got := fmt.Sprint(rows[0].SheetRow, " ", values(rows[0])); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// Some programs give every element a prefix.
+func TestSheetWithPrefixes(t *testing.T) {
+	sheet := sheetOf(`<row r="2"><c r="A2" t="inlineStr"><is><t>甲</t></is></c></row>`)
+	sheet = strings.NewReplacer("</", "</x:", "<", "<x:", "xmlns=", "xmlns:x=").Replace(sheet)
+	rows, _, err := readAll(sheetArchive(t, sheet))
+	if err != nil || len(rows) != 1 || values(rows[0]) != "CF_XDR_MC=甲" {
+		t.Errorf("%v %v", rows, err)
+	}
+}
+
+// What would put a value into another's place, or hide rows, is refused.
+func TestDamagedSheetsAreRefused(t *testing.T) {
+	for name, sheet := range map[string]string{
+		"ends that do not match": sheetOf(`<row r="2"><c r="A2"><v>1</c></v></row>`),
+		"an end too many":        sheetOf(``) + `</worksheet>`,
+		"cut off":                strings.TrimSuffix(sheetOf(``), `</worksheet>`),
+		"too deep":               strings.Repeat("<a>", mostDepth+1) + strings.Repeat("</a>", mostDepth+1),
+		"rows out of order":      sheetOf(`<row r="3"/><row r="2"/>`),
+		"a row beyond the last":  sheetOf(`<row r="1048577"/>`),
+		"cells out of order":     sheetOf(`<row r="2"><c r="B2"><v>1</v></c><c r="A2"><v>2</v></c></row>`),
+		"a column beyond ZZZ":    sheetOf(`<row r="2"><c r="ZZZZ2"><v>1</v></c></row>`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := readAll(sheetArchive(t, sheet))
+			var e *Error
+			if !errors.As(err, &e) || e.Code != "MALFORMED" {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
