@@ -125,7 +125,12 @@ func TestRegionJoinsAndLeaves(t *testing.T) {
 	if _, ok := c.d.BatchKey("150000", f.Batch.ID()); !ok {
 		t.Error("a verified region may not write")
 	}
-	wantCode(t, c.say("150000", KindPropose, must(EncodeProposal(stage("150000", StageVoter)))), CodeNotVoter)
+	proposal, at := must(EncodeProposal(stage("150000", StageVoter))), c.index
+	wantCode(t, c.say("150000", KindPropose, proposal), CodeNotVoter)
+	if err := c.say("110000", KindPropose, proposal); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, c.say("150000", KindApprove, must(EncodeApproval(at, sm.Sum(proposal)))), CodeNotVoter)
 	if !c.d.Witnesses().Equal(founders) || c.d.Approvals() != 3 {
 		t.Error("a region that is no voter counts")
 	}

@@ -139,4 +139,13 @@ func TestHandoversThatShowNothing(t *testing.T) {
 	if _, err := s.follow(); err == nil {
 		t.Error("followed in the wrong order")
 	}
+
+	// Those who have handed over sign once more, for a size at which they still
+	// could: it would put them back.
+	s, _ = newSuccession(t)
+	s.to(10, witnessesOf(next), all[1], all[2], all[3])
+	s.to(9, witnessesOf(all), all[1], all[2], all[3])
+	if _, err := s.follow(); err == nil {
+		t.Error("followed backwards")
+	}
 }

@@ -131,6 +131,14 @@ func TestEveryCheckRefusesWhatItIsFor(t *testing.T) {
 		"a negative place":              {"BATCH", func(r *Receipt) { r.Batch.Item = -1 }},
 		"a signature of something else": {"BATCH", func(r *Receipt) { r.Batch.Signature = other.Batch.Signature }},
 		"a key of another region":       {"KEY", func(r *Receipt) { r.Key = key(t, w, other) }},
+		"another region signs for it": {"KEY", func(r *Receipt) {
+			by := w.batch[must[exchange.Header](t)(exchange.ParseHeader(other.Entry)).Origin]
+			p := must[exchange.Preamble](t)(exchange.ParsePreamble(r.Batch.Preamble))
+			p.Key = by.Public().ID()
+			r.Batch.Preamble = p.Marshal()
+			r.Batch.Signature = must[[]byte](t)(by.Sign(sm.LabelBatch, w.ledger, r.Batch.Preamble))
+			r.Key = key(t, w, other)
+		}},
 	} {
 		if got := changed(t, w, raw, c.change); got != c.want {
 			t.Errorf("%s: fails %q, want %s", name, got, c.want)

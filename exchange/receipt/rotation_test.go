@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/peers"
 )
 
@@ -92,7 +93,7 @@ func TestReceiptsOutliveRotationsAndDepartures(t *testing.T) {
 	sent := w.seal(tianjin, []byte("before"), byRegion(t), beijing)
 	w.commit(tianjin, sent)
 	w.keep()
-	old := w.entry(0)
+	old, ended := w.entry(0), w.batch[tianjin]
 	changes(w)
 	newest := w.commit(tianjin, w.seal(tianjin, []byte("after"), byRegion(t), beijing))
 	w.keep(beijing, tianjin, hebei)
@@ -126,6 +127,13 @@ func TestReceiptsOutliveRotationsAndDepartures(t *testing.T) {
 		"the key is not shown":        func(r *Receipt) { r.Key = nil },
 		"a key's record is another":   func(r *Receipt) { r.Key.Record[10] ^= 1 },
 		"a key's place is another":    func(r *Receipt) { r.Key.Index ^= 1 },
+		"a key that had ended signs": func(r *Receipt) {
+			p := must[exchange.Preamble](t)(exchange.ParsePreamble(r.Batch.Preamble))
+			p.Key = ended.Public().ID()
+			r.Batch.Preamble = p.Marshal()
+			r.Batch.Signature = must[[]byte](t)(ended.Sign(sm.LabelBatch, w.ledger, r.Batch.Preamble))
+			r.Key = newKey(must[peers.Proof](t)(w.store.Directory().Prove(tianjin, peers.PurposeBatch, p.Key)))
+		},
 	} {
 		if changed(t, w, late, change) == "" {
 			t.Errorf("%s: accepted", name)

@@ -1,0 +1,40 @@
+package main
+
+// edgeChecks are those between the node and whoever calls it.
+var edgeChecks = []mutant{
+	{
+		check: "role of a token",
+		file:  "exchange/httpapi/guard.go",
+		old:   `if len(t.roles) > 0 && !p.Is(t.roles...) {`,
+		new:   `if false && !p.Is(t.roles...) {`,
+		pkg:   "./exchange/httpapi", run: "^TestRolesAndRoutes$",
+	},
+	{
+		check: "expiry of a token",
+		file:  "exchange/access/store.go",
+		old:   `if found == nil || !found.InForce(now) {`,
+		new:   `if found == nil {`,
+		pkg:   "./exchange/access", run: "^TestATokenOpensUntil",
+	},
+	{
+		check: "request of another site",
+		file:  "exchange/httpapi/server.go",
+		old:   `return secure(cross.Handler(http.HandlerFunc(a.dispatch)))`,
+		new:   `return secure(http.HandlerFunc(a.dispatch))`,
+		pkg:   "./exchange/httpapi", run: "^TestOtherSitesCannotWrite$",
+	},
+	{
+		check: "formula in a file that goes back",
+		file:  "schemas/tabular/formula.go",
+		old:   `s != "" && strings.ContainsRune(formulaStarts, r) {`,
+		new:   `s != "" && r == '=' {`,
+		pkg:   "./schemas/tabular", run: "^TestRejectsRoundTrip$",
+	},
+	{
+		check: "size of a request",
+		file:  "exchange/httpapi/guard.go",
+		old:   `r.Body = http.MaxBytesReader(w, r.Body, t.body)`,
+		new:   `_ = http.MaxBytesReader`,
+		pkg:   "./exchange/httpapi", run: "^TestBodiesAreBounded$",
+	},
+}

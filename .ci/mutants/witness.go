@@ -1,0 +1,77 @@
+package main
+
+// witnessChecks are those without which a witness key would sign, or a node
+// would believe, two histories.
+var witnessChecks = []mutant{
+	{
+		check: "witness never goes back",
+		file:  "peers/witness/state.go",
+		old:   `case c.Size < last.Size:`,
+		new:   `case false:`,
+		pkg:   "./peers/witness", run: "^TestTheStateOnlyGoesForward$", quick: true,
+	},
+	{
+		check: "one root a size",
+		file:  "peers/witness/state.go",
+		old:   `case c.Size == last.Size && c.Size > 0 && !c.Same(last):`,
+		new:   `case false:`,
+		pkg:   "./peers/witness", run: "^TestTheStateOnlyGoesForward$", quick: true,
+	},
+	{
+		check: "state before the signature leaves",
+		file:  "peers/witness/signer.go",
+		old: `if err := next.write(s.dir); err != nil {
+		return err
+	}`,
+		new: ``,
+		pkg: "./peers/witness", run: "^TestNothingLeavesThatIsNotOnDisk$",
+	},
+	{
+		check: "checksum of the witness's state",
+		file:  "peers/witness/state.go",
+		old:   `if n < 0 || crc32.Checksum(raw[:n], castagnoli) != binary.BigEndian.Uint32(raw[n:]) {`,
+		new:   `if n < 0 {`,
+		pkg:   "./peers/witness", run: "^TestTheStateOnlyGoesForward$",
+	},
+	{
+		check: "witness without memory asks first",
+		file:  "peers/witness/signer.go",
+		old: `if !s.founded {
+		return answered == others
+	}`,
+		new: `if !s.founded {
+		return true
+	}`,
+		pkg: "./peers/witness", run: "^TestARestoredWitnessAsksFirst$",
+	},
+	{
+		check: "what others hold of a witness's signatures",
+		file:  "peers/witness/signer.go",
+		old:   `case own.Size > last.Size || own.Size == last.Size && !own.Same(last):`,
+		new:   `case false && last.Size > 0:`,
+		pkg:   "./peers/witness", run: "^TestAStateThatWasRolledBack$",
+	},
+	{
+		check: "ledger that was signed",
+		file:  "peers/witness/signer.go",
+		old: `if !own.Same(last) {
+			return w.halt(HaltRewritten, own, last)
+		}`,
+		new: `_ = own`,
+		pkg: "./peers/witness", run: "^TestALedgerThatWasRewritten$",
+	},
+	{
+		check: "two roots by one mark's signer",
+		file:  "peers/witness/hear.go",
+		old:   `if old.Signer == m.Signer && old.Size == m.Size && old.Root != m.Root {`,
+		new:   `if false {`,
+		pkg:   "./peers/witness", run: "^TestALeaderThatForksIsNamedAndItsVictimIsNot$",
+	},
+	{
+		check: "contradicted by a quorum",
+		file:  "peers/witness/hear.go",
+		old:   `if enough(other, set) {`,
+		new:   `if false {`,
+		pkg:   "./peers/witness", run: "^TestALeaderThatForksIsNamedAndItsVictimIsNot$",
+	},
+}
