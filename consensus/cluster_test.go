@@ -39,6 +39,7 @@ type cluster struct {
 	snapshots consensus.Snapshots
 	marking   consensus.Marking
 	tally     bool // count items instead of keeping them
+	elastic   bool // the directory follows the items
 }
 
 type member struct {
@@ -57,21 +58,42 @@ func newCluster(t testing.TB, snapshots consensus.Snapshots) *cluster {
 	c := &cluster{t: t, peers: map[string]quicnet.Peer{}, keys: map[string]*sm.NodeKey{}, members: map[string]*member{}, snapshots: snapshots}
 	dir := t.TempDir()
 	for _, id := range regions {
-		key, err := sm.Generate[sm.Node](rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		conn := listen(t, "127.0.0.1:0")
-		addr := conn.LocalAddr().String()
-		conn.Close() // taken again when the node starts
-		c.keys[id] = key
-		c.peers[id] = quicnet.Peer{ID: id, Address: addr, Key: key.Public(), Voter: true}
-		c.servers.Servers = append(c.servers.Servers, raft.Server{ID: raft.ServerID(id), Address: raft.ServerAddress(addr)})
-		c.members[id] = &member{c: c, id: id, dir: filepath.Join(dir, id), machine: newMachine(), cut: new(atomic.Bool)}
+		c.enrol(id, dir)
+		c.servers.Servers = append(c.servers.Servers, raft.Server{ID: raft.ServerID(id), Address: raft.ServerAddress(c.peers[id].Address)})
 	}
 	t.Cleanup(c.stop)
 	return c
 }
+
+// enrol gives a node a key and an address that all know.
+func (c *cluster) enrol(id, dir string) {
+	key, err := sm.Generate[sm.Node](rand.Reader)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	conn := listen(c.t, "127.0.0.1:0")
+	addr := conn.LocalAddr().String()
+	conn.Close() // taken again when the node starts
+	c.keys[id] = key
+	c.peers[id] = quicnet.Peer{ID: id, Address: addr, Keys: []*sm.NodePublic{key.Public()}, Voter: true}
+	c.members[id] = &member{c: c, id: id, dir: filepath.Join(dir, id), machine: newMachine(), cut: new(atomic.Bool)}
+}
+
+func (c *cluster) key(id string) func() *sm.NodeKey { return func() *sm.NodeKey { return c.keys[id] } }
+
+// The directory of most tests is the genesis's for ever; reconcile_test.go
+// has one that follows the items.
+
+func (c *cluster) Members() (m consensus.Membership) {
+	for _, s := range c.servers.Servers {
+		m = append(m, consensus.Member{ID: string(s.ID), Address: string(s.Address), Voter: true})
+	}
+	return m
+}
+
+func (c *cluster) History() []consensus.Membership           { return []consensus.Membership{c.Members()} }
+func (c *cluster) Foresee([][][]byte) []consensus.Membership { return nil }
+func (c *cluster) Staged() []consensus.Membership            { return c.History() }
 
 func startCluster(t testing.TB) *cluster {
 	c := newCluster(t, consensus.Snapshots{})
@@ -136,13 +158,10 @@ func (m *member) open() error {
 	}
 	var err error
 	m.net, err = quicnet.Listen(quicnet.Config{
-		ID: m.id, Address: c.peers[m.id].Address, Key: c.keys[m.id], Ledger: testLedger, Conn: conn,
+		ID: m.id, Address: c.peers[m.id].Address, Key: c.key(m.id), Ledger: testLedger, Conn: conn,
 		Directory:    func(id string) (quicnet.Peer, bool) { p, ok := c.peers[id]; return p, ok },
 		CheckPayload: consensus.CheckPayload,
-		CheckConfiguration: func(got raft.Configuration) error {
-			return consensus.CheckConfiguration(c.servers, got)
-		},
-		Logger: logger,
+		Logger:       logger,
 	})
 	if err != nil {
 		return err
@@ -152,10 +171,14 @@ func (m *member) open() error {
 	if c.tally {
 		state = &tally{machine: m.machine}
 	}
+	var directory consensus.Directory = c
+	if c.elastic {
+		directory = elastic{m}
+	}
 	m.node, err = consensus.Open(consensus.Config{
-		ID: m.id, Dir: m.dir, Servers: c.servers, Network: m.net, StateMachine: state,
-		Ledger: testLedger, Key: c.keys[m.id],
-		NodeKey:   func(id string) *sm.NodePublic { return c.peers[id].Key },
+		ID: m.id, Dir: m.dir, Servers: c.servers, Directory: directory, Network: m.net, StateMachine: state,
+		Ledger: testLedger, Key: c.key(m.id),
+		NodeKeys:  func(id string) []*sm.NodePublic { return c.peers[id].Keys },
 		Timers:    consensus.Timers{Heartbeat: 300 * time.Millisecond},
 		Snapshots: c.snapshots, Marking: c.marking, Marked: m.marks.take, Floor: m.floor,
 		Logger: logger,

@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -12,8 +13,10 @@ import (
 // with the message that Raft itself sends at the timeout: an append without
 // entries behind the committed one, in that one's term.
 type announcer struct {
-	n     *Node
-	peers []announcedPeer
+	n *Node
+
+	mu    sync.Mutex
+	peers map[raft.ServerID]announcedPeer
 }
 
 type announcedPeer struct {
@@ -22,13 +25,28 @@ type announcedPeer struct {
 }
 
 func newAnnouncer(n *Node) *announcer {
-	a := &announcer{n: n}
-	for _, s := range n.cfg.Servers.Servers {
-		if string(s.ID) != n.cfg.ID {
-			a.peers = append(a.peers, announcedPeer{server: s, latest: make(chan *raft.AppendEntriesRequest, 1)})
+	return &announcer{n: n, peers: map[raft.ServerID]announcedPeer{}}
+}
+
+// others are those of the present configuration, each with somebody who tells
+// it.
+func (a *announcer) others() []announcedPeer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var out []announcedPeer
+	for _, s := range a.n.raft.GetConfiguration().Configuration().Servers {
+		if string(s.ID) == a.n.cfg.ID {
+			continue
 		}
+		p, ok := a.peers[s.ID]
+		if !ok {
+			p = announcedPeer{server: s, latest: make(chan *raft.AppendEntriesRequest, 1)}
+			a.peers[s.ID] = p
+			a.n.tasks.Go(func() { a.run(p) })
+		}
+		out = append(out, p)
 	}
-	return a
+	return out
 }
 
 // committed tells the others that an entry has been committed. One of an earlier
@@ -41,7 +59,7 @@ func (a *announcer) committed(l *raft.Log) {
 		},
 		Term: l.Term, PrevLogEntry: l.Index, PrevLogTerm: l.Term, LeaderCommitIndex: l.Index,
 	}
-	for _, p := range a.peers {
+	for _, p := range a.others() {
 		select {
 		case <-p.latest:
 		default:

@@ -22,8 +22,11 @@ type Network interface {
 	raft.Transport
 	raft.WithPreVote
 	raft.WithClose
-	// Bind lets requests through to r.
-	Bind(r *raft.Raft)
+	// Bind lets requests through to r, and of the entries that change the
+	// membership only those that allow lets pass: the one at place at of the
+	// request. raft.ErrLogNotFound asks for older entries first. Of snapshots
+	// it lets only those pass whose membership plausible does not refuse.
+	Bind(r *raft.Raft, allow func(req *raft.AppendEntriesRequest, at int) error, plausible func(raft.Configuration) error)
 	// Handle names the handler of streams that peers open. The stream is
 	// closed when the handler returns.
 	Handle(name string, h func(peer string, c net.Conn))
@@ -62,16 +65,19 @@ type Snapshots struct {
 
 // Config is what a Node is built from.
 type Config struct {
-	ID           string // this node's id in Servers
-	Dir          string // private to the node, created
+	ID  string // this node's id
+	Dir string // private to the node, created
+	// Servers are those of the genesis, with which each of them starts. A node
+	// that is none of them waits to be taken in.
 	Servers      raft.Configuration
+	Directory    Directory
 	Network      Network
 	StateMachine StateMachine
 
 	// What a node signs and verifies in answers about roots.
-	Ledger  sm.Digest
-	Key     *sm.NodeKey
-	NodeKey func(id string) *sm.NodePublic // nil for a stranger
+	Ledger   sm.Digest
+	Key      func() *sm.NodeKey
+	NodeKeys func(id string) []*sm.NodePublic // in force; none of a stranger
 
 	// Marked is given each sound mark of an applied entry, in the order in
 	// which entries are applied. It is called where entries are applied and
@@ -97,8 +103,8 @@ type Config struct {
 }
 
 func (c *Config) defaults() error {
-	if c.ID == "" || c.Dir == "" || c.Network == nil || c.StateMachine == nil || c.Key == nil || c.NodeKey == nil {
-		return errors.New("consensus: id, directory, network, state machine and keys are required")
+	if c.ID == "" || c.Dir == "" || c.Network == nil || c.StateMachine == nil || c.Directory == nil || c.Key == nil || c.NodeKeys == nil {
+		return errors.New("consensus: id, folder, network, state machine, directory and keys are required")
 	}
 	if len(c.Servers.Servers) == 0 {
 		return errors.New("consensus: no servers")

@@ -46,6 +46,10 @@ func (f *fsm) Apply(l *raft.Log) any {
 		return nil
 	}
 	n.storage.log.applied.Store(l.Index)
+	// Before the index is: whoever sees the index finds the membership.
+	if n.memberships.applied(l.Index, n.cfg.Directory.Members()) {
+		n.pokeReconcile()
+	}
 	n.proposals.deliver(l.Index, ids, items, results)
 	n.applied.advance(l.Index)
 	if len(items) > 0 && n.batcher.inCharge() {
@@ -75,6 +79,8 @@ func (f *fsm) Restore(io.ReadCloser) error {
 	}
 	f.seen, f.term = p.Index, p.Term
 	f.n.storage.log.applied.Store(p.Index)
+	f.n.storage.beginConfigurations()
+	f.n.memberships.begin(p.Index, f.n.cfg.Directory.History())
 	f.n.applied.advance(p.Index)
 	// Own items may be in the part that was skipped. Sent again, they are
 	// answered as duplicates by the state machine.

@@ -27,6 +27,8 @@ type checkedLog struct {
 	// appended is called after each append.
 	appended func()
 	trailing trailing
+
+	configurations configurations
 }
 
 var _ raft.MonotonicLogStore = (*checkedLog)(nil)
@@ -77,6 +79,9 @@ func (c *checkedLog) StoreLogs(logs []*raft.Log) error {
 		return err
 	}
 	c.trailing.appended(logs)
+	for _, l := range logs {
+		c.configurations.note(l)
+	}
 	c.appended()
 	return nil
 }
@@ -103,6 +108,9 @@ func (c *checkedLog) DeleteRange(first, last uint64) error {
 	}
 	if applied := c.applied.Load(); first > lowest && first <= applied {
 		return fmt.Errorf("consensus: refused to drop entries %d to %d, %d has been applied", first, last, applied)
+	}
+	if first > lowest {
+		c.configurations.cut(first)
 	}
 	return c.timed("truncating the Raft log", func() error { return c.LogStore.DeleteRange(first, last) })
 }

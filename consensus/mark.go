@@ -62,12 +62,23 @@ func ParseMark(raw []byte) (Mark, error) {
 	return m, nil
 }
 
-// Verify checks the signature by the signer's key.
-func (m Mark) Verify(ledger sm.Digest, key *sm.NodePublic) error {
-	if err := key.Verify(sm.LabelMark, ledger, m.signed(), m.Signature); err != nil {
+// Verify checks the signature by one of the signer's keys.
+func (m Mark) Verify(ledger sm.Digest, keys ...*sm.NodePublic) error {
+	if err := verifyAny(keys, sm.LabelMark, ledger, m.signed(), m.Signature); err != nil {
 		return fmt.Errorf("consensus: mark of %s: %w", m.Signer, err)
 	}
 	return nil
+}
+
+// verifyAny takes a signature by one of a node's keys: it has two while it
+// rotates.
+func verifyAny(keys []*sm.NodePublic, label sm.Label, ledger sm.Digest, msg, signature []byte) error {
+	for _, k := range keys {
+		if k.Verify(label, ledger, msg, signature) == nil {
+			return nil
+		}
+	}
+	return sm.ErrSignature
 }
 
 func (m *Mark) sign(ledger sm.Digest, key *sm.NodeKey) (err error) {
@@ -86,7 +97,7 @@ func (n *Node) readMark(index, term uint64, raw []byte) {
 		err = fmt.Errorf("consensus: mark of size %d, %d are applied", m.Size, size)
 	}
 	if err == nil {
-		err = m.Verify(n.cfg.Ledger, n.cfg.NodeKey(m.Signer))
+		err = m.Verify(n.cfg.Ledger, n.cfg.NodeKeys(m.Signer)...)
 	}
 	if err != nil {
 		n.badMarks.Add(1)
@@ -158,7 +169,7 @@ func (k *marker) run() {
 
 func (k *marker) mark(size uint64, root sm.Digest) error {
 	m := Mark{Term: k.n.raft.CurrentTerm(), Size: size, Root: root, Signer: k.n.cfg.ID}
-	if err := m.sign(k.n.cfg.Ledger, k.n.cfg.Key); err != nil {
+	if err := m.sign(k.n.cfg.Ledger, k.n.cfg.Key()); err != nil {
 		return err
 	}
 	k.n.batcher.attach(m.Marshal())

@@ -112,11 +112,11 @@ func TestAMarkThatIsNotSoundIsPassedOver(t *testing.T) {
 	taken := 0
 	n := &Node{cfg: Config{
 		Ledger: ledger, StateMachine: pointOnly{size: sound.Size}, Logger: slog.New(slog.DiscardHandler),
-		NodeKey: func(id string) *sm.NodePublic {
+		NodeKeys: func(id string) []*sm.NodePublic {
 			if id != sound.Signer {
 				return nil
 			}
-			return key.Public()
+			return []*sm.NodePublic{key.Public()}
 		},
 		Marked: func(index uint64, m Mark) { taken++ },
 	}}

@@ -22,6 +22,11 @@ type Node struct {
 	marker    *marker
 	announcer *announcer
 	applied   appliedIndex
+
+	memberships memberships
+	changed     chan struct{} // the directory wants another membership
+	waiting     atomic.Pointer[string]
+
 	malformed atomic.Uint64
 	badMarks  atomic.Uint64
 	present   atomic.Pointer[lane]
@@ -53,6 +58,7 @@ func Open(cfg Config) (*Node, error) {
 		proposals: newProposals(cfg.Rand),
 		elected:   make(chan bool, 8),
 		observed:  make(chan raft.Observation, 8),
+		changed:   make(chan struct{}, 1),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.done = n.ctx.Done()
@@ -63,9 +69,10 @@ func Open(cfg Config) (*Node, error) {
 	}
 	n.storage.log.ahead = cfg.StateMachine.Prepare
 	n.storage.snapshots.confirm = n.confirm
-	n.storage.snapshots.allow = n.CheckConfiguration
+	n.storage.snapshots.allow = n.allowSnapshot
 	n.applied.at = cfg.StateMachine.Applied()
 	n.storage.log.applied.Store(n.applied.at)
+	n.memberships.begin(n.applied.at, cfg.Directory.History())
 	n.announcer = newAnnouncer(n)
 	n.marker = &marker{n: n, grown: make(chan struct{}, 1)}
 	n.batcher = newBatcher(cfg.InFlight, n.applyEntry, n.fatal, n.done)
@@ -73,6 +80,7 @@ func Open(cfg Config) (*Node, error) {
 	cfg.Network.Handle(laneName, n.serveLane)
 	cfg.Network.Handle(readName, n.serveReadIndex)
 	cfg.Network.Handle(rootName, n.serveRoot)
+	cfg.Network.Handle(pulseName, n.servePulse)
 	n.raft, err = raft.NewRaft(n.cfg.raftConfig(n.elected), &fsm{n: n}, n.storage.cache, n.storage.stable, n.storage.snapshots, cfg.Network)
 	if err != nil {
 		n.cancel()
@@ -87,39 +95,13 @@ func Open(cfg Config) (*Node, error) {
 	n.tasks.Go(n.watchElection)
 	n.tasks.Go(n.batcher.run)
 	n.tasks.Go(n.marker.run)
-	for _, p := range n.announcer.peers {
-		n.tasks.Go(func() { n.announcer.run(p) })
-	}
-	cfg.Network.Bind(n.raft)
+	n.tasks.Go(n.reconcile)
+	cfg.Network.Bind(n.raft, n.allow, n.plausible)
 	return n, nil
 }
 
 // fatal reports a fault that the process must not outlive.
 func (n *Node) fatal(err error) { n.fatalOnce.Do(func() { n.cfg.Fatal(err) }) }
-
-// CheckConfiguration refuses any membership but that of the genesis.
-func (n *Node) CheckConfiguration(c raft.Configuration) error {
-	return CheckConfiguration(n.cfg.Servers, c)
-}
-
-// CheckConfiguration reports whether got is the membership want: the same
-// servers with the same addresses and votes, in any order.
-func CheckConfiguration(want, got raft.Configuration) error {
-	if len(want.Servers) != len(got.Servers) {
-		return fmt.Errorf("consensus: membership of %d servers, not %d", len(got.Servers), len(want.Servers))
-	}
-	known := make(map[raft.Server]bool, len(want.Servers))
-	for _, s := range want.Servers {
-		known[s] = true
-	}
-	for _, s := range got.Servers {
-		if !known[s] {
-			return fmt.Errorf("consensus: membership with %q, which is not one of the cluster's", s.ID)
-		}
-		delete(known, s)
-	}
-	return nil
-}
 
 // applyEntry gives an entry to Raft; wait returns when it has been applied here.
 func (n *Node) applyEntry(data []byte) (wait func() error) {

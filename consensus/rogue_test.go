@@ -24,44 +24,47 @@ func TestARogueMemberMovesNothing(t *testing.T) {
 	term := c.leader().node.Status().Term
 
 	rogue, err := quicnet.Listen(quicnet.Config{
-		ID: stolen.id, Address: c.peers[stolen.id].Address, Key: c.keys[stolen.id], Ledger: testLedger,
-		Conn:               listen(t, c.peers[stolen.id].Address),
-		Directory:          func(id string) (quicnet.Peer, bool) { p, ok := c.peers[id]; return p, ok },
-		CheckPayload:       func([]byte) error { return nil },
-		CheckConfiguration: func(raft.Configuration) error { return nil },
+		ID: stolen.id, Address: c.peers[stolen.id].Address, Key: c.key(stolen.id), Ledger: testLedger,
+		Conn:         listen(t, c.peers[stolen.id].Address),
+		Directory:    func(id string) (quicnet.Peer, bool) { p, ok := c.peers[id]; return p, ok },
+		CheckPayload: func([]byte) error { return nil },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rogue.Close()
-	rogue.Bind(idleRaft(t, rogue))
+	rogue.Bind(idleRaft(t, rogue), func(*raft.AppendEntriesRequest, int) error { return nil }, func(raft.Configuration) error { return nil })
 
 	forged := raft.Configuration{Servers: append(c.servers.Servers[:3:3], raft.Server{ID: "nowhere", Address: "192.0.2.1:1"})}
 	target := raft.ServerID(victim.id)
 	lied := 0
-	for name, say := range map[string]func() error{
-		"a vote for the highest term": func() error {
+	for _, lie := range []struct {
+		name string
+		say  func() error
+	}{
+		{"a vote for the highest term", func() error {
 			return rogue.RequestVote(target, "", &raft.RequestVoteRequest{Term: ^uint64(0), LastLogIndex: 1 << 40, LastLogTerm: ^uint64(0)}, new(raft.RequestVoteResponse))
-		},
-		"entries of the highest term": func() error {
+		}},
+		{"entries of the highest term", func() error {
 			return rogue.AppendEntries(target, "", &raft.AppendEntriesRequest{Term: ^uint64(0)}, new(raft.AppendEntriesResponse))
-		},
-		"a forged membership": func() error {
+		}},
+		{"a forged membership", func() error {
 			return rogue.AppendEntries(target, "", &raft.AppendEntriesRequest{
 				Term: term + 1, Entries: []*raft.Log{{Term: term + 1, Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(forged)}},
 			}, new(raft.AppendEntriesResponse))
-		},
-		"a snapshot with a forged membership": func() error {
+		}},
+		{"an election", func() error {
+			return rogue.TimeoutNow(target, "", &raft.TimeoutNowRequest{}, new(raft.TimeoutNowResponse))
+		}},
+		// Last: for a while it makes the victim take the rogue for its leader.
+		{"a snapshot with a forged membership", func() error {
 			return rogue.InstallSnapshot(target, "", &raft.InstallSnapshotRequest{
 				Term: term + 1, LastLogIndex: 1 << 30, LastLogTerm: term, Configuration: raft.EncodeConfiguration(forged), Size: 3,
 			}, new(raft.InstallSnapshotResponse), bytes.NewReader([]byte("lie")))
-		},
-		"an election": func() error {
-			return rogue.TimeoutNow(target, "", &raft.TimeoutNowRequest{}, new(raft.TimeoutNowResponse))
-		},
+		}},
 	} {
-		if err := say(); err == nil {
-			t.Errorf("%s was answered", name)
+		if err := lie.say(); err == nil {
+			t.Errorf("%s was answered", lie.name)
 		}
 		lied++
 	}
@@ -69,7 +72,7 @@ func TestARogueMemberMovesNothing(t *testing.T) {
 	for _, n := range victim.net.Refused() {
 		refused += n
 	}
-	if refused < uint64(lied) {
+	if refused < uint64(lied)-1 { // the snapshot got as far as its sink
 		t.Errorf("%d lies, counted %v", lied, victim.net.Refused())
 	}
 	for range 2 {

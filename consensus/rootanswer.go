@@ -50,7 +50,7 @@ func (n *Node) answerRoot(c net.Conn) error {
 	if err != nil {
 		return err
 	}
-	signature, err := n.cfg.Key.Sign(sm.LabelRoot, n.cfg.Ledger, rootMessage(size, root))
+	signature, err := n.cfg.Key().Sign(sm.LabelRoot, n.cfg.Ledger, rootMessage(size, root))
 	if err != nil {
 		return err
 	}
@@ -84,12 +84,8 @@ func (n *Node) askRoot(ctx context.Context, peer string, size uint64) (sm.Digest
 	if err != nil {
 		return sm.Digest{}, err
 	}
-	key := n.cfg.NodeKey(peer)
-	if key == nil {
-		return sm.Digest{}, fmt.Errorf("consensus: no key of %s", peer)
-	}
 	return parseRootAnswer(answer, size, func(msg, signature []byte) error {
-		return key.Verify(sm.LabelRoot, n.cfg.Ledger, msg, signature)
+		return verifyAny(n.cfg.NodeKeys(peer), sm.LabelRoot, n.cfg.Ledger, msg, signature)
 	})
 }
 
@@ -159,8 +155,9 @@ func (n *Node) waitRoot(ctx context.Context, peer string, size uint64) (sm.Diges
 	}
 }
 
+// others are the ids of the other servers that Raft has now.
 func (n *Node) others() (ids []string) {
-	for _, s := range n.cfg.Servers.Servers {
+	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
 		if id := string(s.ID); id != n.cfg.ID {
 			ids = append(ids, id)
 		}

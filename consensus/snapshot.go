@@ -24,7 +24,7 @@ type snapshots struct {
 	machine StateMachine
 	// confirm has a received point confirmed by other nodes.
 	confirm func(Point) error
-	// allow refuses a membership that is not the cluster's.
+	// allow refuses a membership that the staged entries do not explain.
 	allow func(raft.Configuration) error
 	// applied is the state machine's position in the log.
 	applied func() uint64
@@ -116,6 +116,26 @@ func (s *snapshots) save(record *snapshotRecord) error {
 	return nil
 }
 
+// end is where the snapshot ends, 0 and 0 if there is none.
+func (s *snapshots) end() (index, term uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil {
+		return 0, 0
+	}
+	return s.current.Index, s.current.Term
+}
+
+// configuration is the membership from which the log goes on.
+func (s *snapshots) configuration() (index uint64, c raft.Configuration, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil {
+		return 0, c, false
+	}
+	return s.current.configurationIndex, raft.DecodeConfiguration(s.current.configuration), true
+}
+
 // install makes a received and verified snapshot the live state.
 func (s *snapshots) install() (Point, error) {
 	s.mu.Lock()
@@ -204,9 +224,6 @@ func (k *sink) begin() error {
 	if applied := k.store.applied(); p.Index <= applied {
 		return fmt.Errorf("consensus: snapshot at %d, %d has been applied", p.Index, applied)
 	}
-	if err := k.store.allow(k.configuration); err != nil {
-		return err
-	}
 	k.record.Point, k.record.received = p, true
 	r, w := io.Pipe()
 	k.pipe, k.result = w, make(chan stageResult, 1)
@@ -236,6 +253,9 @@ func (k *sink) Close() error {
 	}
 	if staged.root != k.record.Root {
 		return fmt.Errorf("consensus: received snapshot: its %d entries have another root than it says", k.record.Size)
+	}
+	if err := k.store.allow(k.configuration); err != nil {
+		return fmt.Errorf("consensus: received snapshot: %w", err)
 	}
 	if err := k.store.confirm(k.record.Point); err != nil {
 		return fmt.Errorf("consensus: received snapshot: %w", err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
@@ -122,6 +123,7 @@ func (st *storage) verify(cfg *Config) error {
 			return err
 		}
 	}
+	st.beginConfigurations()
 	first, last, err := st.bounds()
 	if err != nil {
 		return err
@@ -156,8 +158,16 @@ func (st *storage) verify(cfg *Config) error {
 		if err := st.log.GetLog(index, &l); err != nil {
 			return rejoin("entry %d of the Raft log: %v", index, err)
 		}
+		st.log.configurations.note(&l)
 	}
 	return nil
+}
+
+// beginConfigurations forgets the memberships before the snapshot's.
+func (st *storage) beginConfigurations() {
+	if index, configuration, ok := st.snapshots.configuration(); ok {
+		st.log.configurations.begin(index, configuration)
+	}
 }
 
 // resumeInstall finishes what a crash has cut short after a snapshot had been
@@ -197,13 +207,20 @@ func (st *storage) bounds() (first, last uint64, err error) {
 	return first, last, nil
 }
 
+func founder(cfg *Config) bool {
+	return slices.ContainsFunc(cfg.Servers.Servers, func(s raft.Server) bool { return string(s.ID) == cfg.ID })
+}
+
 // bootstrap writes the membership of the genesis as entry 1, the same on every
-// node. A term without a log is a log that was lost, unless it is the first one:
+// node of it. A term without a log is a log that was lost, unless it is the first one:
 // that is a first start that was interrupted.
 func (st *storage) bootstrap(cfg *Config) error {
 	term, err := st.stable.GetUint64([]byte("CurrentTerm"))
 	if err != nil {
 		return rejoin("%v", err)
+	}
+	if !founder(cfg) {
+		return nil // its log begins with what the leader sends
 	}
 	if term > 1 {
 		return rejoin("the Raft log is empty, but a term of %d has been seen", term)

@@ -14,6 +14,9 @@ type Status struct {
 	Malformed uint64
 	BadMarks  uint64       // marks that were passed over
 	Peers     []PeerStatus // on the leader only
+	// MembershipWaits says, on the leader, why Raft's configuration is not the
+	// directory's yet; "" if it is.
+	MembershipWaits string
 }
 
 // PeerStatus is a follower as the leader sees it.
@@ -40,6 +43,7 @@ func (n *Node) Status() Status {
 	if s.Leader != s.ID {
 		return s
 	}
+	s.MembershipWaits = n.membershipWaits()
 	for _, id := range n.others() {
 		p := PeerStatus{ID: id, Acknowledged: n.cfg.Network.Acknowledged(id)}
 		p.Lag = s.LastLog - min(p.Acknowledged, s.LastLog)

@@ -118,7 +118,7 @@ func (f *fold) addKey(c Change) error {
 	}
 	purpose, _ := ParsePurpose(c.Purpose)
 	if purpose == PurposeNode {
-		if n, ok := f.d.node(c.Node); !ok || !n.InForce() {
+		if n, ok := f.d.Node(c.Node); !ok || !n.InForce() {
 			return reject(CodeNodeUnknown, "no node %s takes part", c.Node)
 		}
 	}
@@ -208,7 +208,7 @@ func (f *fold) addNode(c Change) error {
 }
 
 func (f *fold) removeNode(c Change) error {
-	n, ok := f.d.node(c.Node)
+	n, ok := f.d.Node(c.Node)
 	if !ok || !n.InForce() || n.Region != c.Region {
 		return reject(CodeNodeUnknown, "no node %s takes part", c.Node)
 	}
@@ -222,7 +222,7 @@ func (f *fold) removeNode(c Change) error {
 
 // promote fences the old node: its keys end where those of the new one begin.
 func (f *fold) promote(c Change) error {
-	n, ok := f.d.node(c.Node)
+	n, ok := f.d.Node(c.Node)
 	if !ok || !n.InForce() || n.Region != c.Region {
 		return reject(CodeNodeUnknown, "no node %s takes part", c.Node)
 	}

@@ -2,6 +2,7 @@ package peers
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"sync"
 
@@ -225,30 +226,45 @@ func (r *Roster) nodeKey(n NodeRecord) *sm.NodePublic {
 
 // NodeKeys are a node's keys in force, the newest last: two while it rotates.
 func (r *Roster) NodeKeys(id string) []*sm.NodePublic {
+	return inForce[*sm.NodePublic](r, func(k KeyRecord) bool { return k.Purpose == PurposeNode && k.Node == id })
+}
+
+// BatchKeys are a region's batch keys in force, the newest last.
+func (r *Roster) BatchKeys(region Region) []*sm.BatchPublic {
+	return inForce[*sm.BatchPublic](r, func(k KeyRecord) bool { return k.Purpose == PurposeBatch && k.Region == region })
+}
+
+// WitnessKeys are a region's witness keys in force, the newest last.
+func (r *Roster) WitnessKeys(region Region) []*sm.WitnessPublic {
+	return inForce[*sm.WitnessPublic](r, func(k KeyRecord) bool { return k.Purpose == PurposeWitness && k.Region == region })
+}
+
+func inForce[K PublicKey](r *Roster, which func(KeyRecord) bool) []K {
 	var found []KeyRecord
 	for _, k := range r.keys {
-		if k.Purpose == PurposeNode && k.Node == id && k.InForce() {
+		if k.InForce() && which(k) {
 			found = append(found, k)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b KeyRecord) int { return int(a.From) - int(b.From) })
-	keys := make([]*sm.NodePublic, len(found))
+	slices.SortStableFunc(found, func(a, b KeyRecord) int { return cmp.Compare(a.From, b.From) })
+	keys := make([]K, len(found))
 	for i, k := range found {
-		keys[i] = k.Key.(*sm.NodePublic)
+		keys[i] = k.Key.(K)
 	}
 	return keys
 }
 
 // NodeByID finds a node that takes part and its region.
 func (r *Roster) NodeByID(id string) (Node, Region, bool) {
-	n, ok := r.node(id)
+	n, ok := r.Node(id)
 	if !ok || !n.InForce() {
 		return Node{}, "", false
 	}
 	return Node{ID: n.ID, Addr: n.Addr, Key: r.nodeKey(n)}, n.Region, true
 }
 
-func (r *Roster) node(id string) (NodeRecord, bool) {
+// Node finds the record of a node, also of one that has ended.
+func (r *Roster) Node(id string) (NodeRecord, bool) {
 	i := slices.IndexFunc(r.nodes, func(n NodeRecord) bool { return n.ID == id })
 	if i < 0 {
 		return NodeRecord{}, false
@@ -259,6 +275,13 @@ func (r *Roster) node(id string) (NodeRecord, bool) {
 // Nodes lists the nodes that take part.
 func (r *Roster) Nodes() []NodeRecord {
 	return slices.DeleteFunc(slices.Clone(r.nodes), func(n NodeRecord) bool { return !n.InForce() })
+}
+
+// Votes says whether a node has a vote in Raft: the active node of a voter, and
+// the tie-breaker.
+func (r *Roster) Votes(n NodeRecord) bool {
+	p, _ := r.Party(n.Region)
+	return n.InForce() && (n.Role == RoleTieBreaker || n.Role == RoleActive && p.Stage == StageVoter)
 }
 
 // Key finds a key of a region, also one that is no longer in force.

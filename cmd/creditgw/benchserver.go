@@ -119,7 +119,7 @@ func (p *program) benchLedgerServer(ctx context.Context, cfg nodeConfig) (err er
 		return ended(ctx, err)
 	}
 	s.gate = benchGate{
-		cutter: outbox.Cutter{Ledger: cfg.Genesis.LedgerID(), Region: cfg.Self.Region, Key: cfg.Keys.Batch, Rand: cfg.Rand},
+		cutter: outbox.Cutter{Ledger: cfg.Genesis.LedgerID(), Region: cfg.Self.Region, Keys: cfg.Keys.batches(), Rand: cfg.Rand},
 		ledger: n.store, proposer: proposer{n.consensus}, in: make(chan benchItem, exchange.MaxBatchItems),
 	}
 	g, ctx := errgroup.WithContext(ctx)

@@ -102,17 +102,16 @@ func newRogue(t *testing.T, s *stolen, id string, key *sm.NodeKey, listen string
 	}
 	r := &rogue{t: t}
 	r.Endpoint, err = quicnet.Listen(quicnet.Config{
-		ID: id, Address: listen, Key: key, Ledger: s.genesis.LedgerID(), Conn: conn,
+		ID: id, Address: listen, Key: func() *sm.NodeKey { return key }, Ledger: s.genesis.LedgerID(), Conn: conn,
 		Directory: func(id string) (quicnet.Peer, bool) {
 			for _, m := range s.genesis.Members {
 				if m.Node.ID == id {
-					return quicnet.Peer{ID: id, Address: m.Node.Addr, Region: string(m.Region), Key: m.Node.Key, Voter: true}, true
+					return quicnet.Peer{ID: id, Address: m.Node.Addr, Region: string(m.Region), Keys: []*sm.NodePublic{m.Node.Key}, Voter: true}, true
 				}
 			}
 			return quicnet.Peer{}, false
 		},
-		CheckPayload:       func([]byte) error { return nil },
-		CheckConfiguration: func(raft.Configuration) error { return nil },
+		CheckPayload: func([]byte) error { return nil },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +135,7 @@ func newRogue(t *testing.T, s *stolen, id string, key *sm.NodeKey, listen string
 		close(done)
 		r.leave()
 	})
-	r.Bind(deafRaft(t))
+	r.Bind(deafRaft(t), func(*raft.AppendEntriesRequest, int) error { return nil }, func(raft.Configuration) error { return nil })
 	return r
 }
 

@@ -38,14 +38,7 @@ type Keys struct {
 	Decryption *sm.DecryptionKey
 	Witness    *sm.WitnessKey
 	IDSecret   idSecret
-}
-
-// witnesses are the keys with which this node cosigns.
-func (k *Keys) witnesses() []*sm.WitnessKey {
-	if k.Witness == nil {
-		return nil
-	}
-	return []*sm.WitnessKey{k.Witness}
+	Spare      spareKeys
 }
 
 // founderInfo is what a region says about itself when it makes its keys.
@@ -224,6 +217,9 @@ func loadKeys(dir string, passphrase []byte) (*Keys, peers.Member, error) {
 		return nil, peers.Member{}, err
 	}
 	if k.IDSecret, err = loadIDSecret(dir, m.Region, passphrase); err != nil {
+		return nil, peers.Member{}, err
+	}
+	if k.Spare, err = loadSpares(dir, passphrase); err != nil {
 		return nil, peers.Member{}, err
 	}
 	if !k.Node.Public().Equal(m.Node.Key) || !k.Batch.Public().Equal(m.Batch) ||

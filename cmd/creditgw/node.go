@@ -151,11 +151,9 @@ func (n *node) openShared() (err error) {
 		return err
 	}
 	n.closers = append(n.closers, n.store.Close)
-	servers := consensus.Voters(raftMembers(n.cfg.Genesis)...)
 	n.endpoint, err = quicnet.Listen(quicnet.Config{
-		ID: n.cfg.Self.Node.ID, Address: n.cfg.Self.Node.Addr, Key: n.cfg.Keys.Node, Ledger: ledger, Conn: n.cfg.Conn,
+		ID: n.cfg.Self.Node.ID, Address: n.cfg.Self.Node.Addr, Key: n.nodeKey, Ledger: ledger, Conn: n.cfg.Conn,
 		Directory: n.peer, CheckPayload: consensus.CheckPayload, Logger: n.cfg.Logger, Rand: n.cfg.Rand,
-		CheckConfiguration: consensus.Only(servers),
 	})
 	if err != nil {
 		return err
@@ -165,8 +163,9 @@ func (n *node) openShared() (err error) {
 		return err
 	}
 	n.consensus, err = consensus.Open(consensus.Config{
-		ID: n.cfg.Self.Node.ID, Dir: n.path("raft"), Servers: servers, Network: n.endpoint, StateMachine: n.store,
-		Ledger: ledger, Key: n.cfg.Keys.Node, NodeKey: n.nodeKey, Timers: n.cfg.Timers, InFlight: n.cfg.InFlight,
+		ID: n.cfg.Self.Node.ID, Dir: n.path("raft"), Servers: founders(n.cfg.Genesis).Configuration(),
+		Directory: &membership{store: n.store}, Network: n.endpoint, StateMachine: n.store,
+		Ledger: ledger, Key: n.nodeKey, NodeKeys: n.nodeKeys, Timers: n.cfg.Timers, InFlight: n.cfg.InFlight,
 		Marked: n.marked, Floor: n.witness.Floor(),
 		Logger: n.cfg.Logger, Fatal: n.cfg.Fatal, Rand: n.cfg.Rand,
 	})
@@ -193,7 +192,7 @@ func (n *node) openCasebook() error {
 	}
 	n.casebook, err = casebook.Open(casebook.Config{
 		Dir: n.path("casebook"), Region: n.cfg.Self.Region, Ledger: n.store, Checkpoints: checkpoints{n.witness}, LedgerID: n.cfg.Genesis.LedgerID(),
-		Journal: n.journal, Vault: n.vault, Decryption: n.cfg.Keys.Decryption, IDSecret: secret,
+		Journal: n.journal, Vault: n.vault, Decryptions: n.cfg.Keys.decryptions(), IDSecret: secret,
 		Catalogue: schemas.Default(), Logger: n.cfg.Logger, Fatal: n.cfg.Fatal,
 	})
 	if err != nil {
@@ -214,7 +213,7 @@ func (n *node) join() error {
 	slots := exchange.NewSlots(n.vault, n.casebook.NextSlot())
 	sealer := exchange.Sealer{Ledger: ledger, Region: cfg.Self.Region, Secret: secret, Rand: cfg.Rand}
 	n.drain = outbox.New(outbox.Config{
-		Cutter:  outbox.Cutter{Ledger: ledger, Region: cfg.Self.Region, Key: cfg.Keys.Batch, Rand: cfg.Rand},
+		Cutter:  outbox.Cutter{Ledger: ledger, Region: cfg.Self.Region, Keys: cfg.Keys.batches(), Rand: cfg.Rand},
 		Clock:   cfg.Clock,
 		Journal: n.journal, Vault: n.vault, Casebook: n.casebook, Ledger: n.store, Proposer: proposer{n.consensus},
 		CaughtUp: n.linearize, Logger: cfg.Logger,
@@ -250,20 +249,6 @@ func (n *node) join() error {
 	return err
 }
 
-// peer is the directory as the network asks it.
-func (n *node) peer(id string) (quicnet.Peer, bool) {
-	p, region, ok := n.store.Directory().NodeByID(id)
-	return quicnet.Peer{ID: p.ID, Address: p.Addr, Region: string(region), Key: p.Key, Voter: ok}, ok
-}
-
-func (n *node) nodeKey(id string) *sm.NodePublic {
-	p, _, ok := n.store.Directory().NodeByID(id)
-	if !ok {
-		return nil
-	}
-	return p.Key
-}
-
 func (n *node) linearize(ctx context.Context) error {
 	_, err := n.consensus.ReadIndex(ctx)
 	return err
@@ -288,15 +273,6 @@ func ignoreClosed(close func() error) func() error {
 		}
 		return nil
 	}
-}
-
-// raftMembers are the nodes of the genesis; all vote.
-func raftMembers(g *peers.Genesis) []consensus.Member {
-	var out []consensus.Member
-	for _, m := range g.Members {
-		out = append(out, consensus.Member{ID: m.Node.ID, Address: m.Node.Addr})
-	}
-	return out
 }
 
 // proposer gives consensus' answers the type that the outbox reads.

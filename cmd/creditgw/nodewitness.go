@@ -95,7 +95,7 @@ func (n *node) readMark(raw []byte) (witness.Mark, error) {
 	if err != nil {
 		return witness.Mark{}, err
 	}
-	if err := m.Verify(n.cfg.Genesis.LedgerID(), n.nodeKey(m.Signer)); err != nil {
+	if err := m.Verify(n.cfg.Genesis.LedgerID(), n.nodeKeys(m.Signer)...); err != nil {
 		return witness.Mark{}, err
 	}
 	return witnessMark(0, m), nil

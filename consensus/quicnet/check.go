@@ -1,6 +1,8 @@
 package quicnet
 
 import (
+	"errors"
+
 	"github.com/hashicorp/raft"
 )
 
@@ -23,7 +25,16 @@ func (e *Endpoint) check(peer Peer, command any) *refusedError {
 		if err := e.checkLeader(peer, req.Term); err != nil {
 			return err
 		}
-		return e.checkConfiguration(req.Configuration)
+		// Its sink judges the membership by what the snapshot's entries yield;
+		// here goes what is wrong whatever they do.
+		c, err := decodeConfiguration(req.Configuration)
+		if err == nil {
+			err = e.view().plausible(c)
+		}
+		if err != nil {
+			return refuse(refusedConfiguration, "%v", err)
+		}
+		return nil
 	case *raft.RequestVoteRequest:
 		return e.checkCandidate(peer, req.Term)
 	case *raft.RequestPreVoteRequest:
@@ -45,7 +56,11 @@ func (e *Endpoint) view() raftView {
 	case <-e.bound:
 		return e.raft
 	case <-e.ctx.Done():
-		return raftView{term: func() uint64 { return 0 }, leader: func() string { return "" }}
+		return raftView{
+			term: func() uint64 { return 0 }, leader: func() string { return "" }, last: func() uint64 { return 0 },
+			allow:     func(*raft.AppendEntriesRequest, int) error { return errClosed },
+			plausible: func(raft.Configuration) error { return errClosed },
+		}
 	}
 }
 
@@ -88,7 +103,7 @@ func (e *Endpoint) checkLeader(peer Peer, term uint64) *refusedError {
 // doesn't know.
 func (e *Endpoint) checkEntries(req *raft.AppendEntriesRequest) *refusedError {
 	before := req.PrevLogTerm
-	for _, l := range req.Entries {
+	for i, l := range req.Entries {
 		if l.Term < before || l.Term > req.Term {
 			return refuse(refusedEntry, "entry %d of term %d after %d in term %d", l.Index, l.Term, before, req.Term)
 		}
@@ -99,7 +114,7 @@ func (e *Endpoint) checkEntries(req *raft.AppendEntriesRequest) *refusedError {
 				return refuse(refusedPayload, "entry %d: %v", l.Index, err)
 			}
 		case raft.LogConfiguration:
-			if err := e.checkConfiguration(l.Data); err != nil {
+			if err := e.checkConfiguration(req, i); err != nil {
 				return err
 			}
 		case raft.LogNoop, raft.LogBarrier:
@@ -113,13 +128,15 @@ func (e *Endpoint) checkEntries(req *raft.AppendEntriesRequest) *refusedError {
 	return nil
 }
 
-func (e *Endpoint) checkConfiguration(data []byte) *refusedError {
-	configuration, err := decodeConfiguration(data)
-	if err != nil {
+func (e *Endpoint) checkConfiguration(req *raft.AppendEntriesRequest, at int) *refusedError {
+	if _, err := decodeConfiguration(req.Entries[at].Data); err != nil {
 		return refuse(refusedConfiguration, "%v", err)
 	}
-	if err := e.cfg.CheckConfiguration(configuration); err != nil {
-		return refuse(refusedConfiguration, "%v", err)
+	switch err := e.view().allow(req, at); {
+	case errors.Is(err, raft.ErrLogNotFound):
+		return refuse(refusedBehind, "entries from %d on, ours end at %d", req.PrevLogEntry+1, e.view().last())
+	case err != nil:
+		return refuse(refusedConfiguration, "entry %d: %v", req.Entries[at].Index, err)
 	}
 	return nil
 }

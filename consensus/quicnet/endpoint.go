@@ -26,16 +26,19 @@ type Peer struct {
 	ID      string
 	Address string // host:port of its UDP socket
 	Region  string
-	Key     *sm.NodePublic
+	Keys    []*sm.NodePublic // in force: two while the node rotates
 	Voter   bool
 }
+
+// has says whether the key is one of the peer's.
+func (p Peer) has(key *sm.NodePublic) bool { return slices.ContainsFunc(p.Keys, key.Equal) }
 
 // Config is what an Endpoint is built from. All fields but Logger and Rand are
 // required.
 type Config struct {
-	ID      string // own node id
-	Address string // own address, as the others' directories have it
-	Key     *sm.NodeKey
+	ID      string             // own node id
+	Address string             // own address, as the others' directories have it
+	Key     func() *sm.NodeKey // asked at every handshake: it may be rotated
 	Ledger  sm.Digest
 
 	// Conn is taken over and closed by the endpoint. A *net.UDPConn that
@@ -50,10 +53,6 @@ type Config struct {
 	// CheckPayload refuses a command entry whose bytes are damaged. It runs
 	// before Raft sees the entry: once stored, damage is fatal.
 	CheckPayload func(data []byte) error
-
-	// CheckConfiguration refuses a membership that the directory does not
-	// allow, present or pending.
-	CheckConfiguration func(raft.Configuration) error
 
 	Logger *slog.Logger
 	Rand   io.Reader // of boot ids and signatures' nonces; nil is crypto/rand
@@ -126,6 +125,11 @@ type Endpoint struct {
 type raftView struct {
 	term   func() uint64
 	leader func() string
+	last   func() uint64 // index of the last entry
+	// allow judges the configuration entry at a place of a request.
+	allow func(req *raft.AppendEntriesRequest, at int) error
+	// plausible judges the configuration of a snapshot.
+	plausible func(raft.Configuration) error
 }
 
 var (
@@ -206,12 +210,14 @@ func (e *Endpoint) Open(ctx context.Context, peer, name string) (net.Conn, error
 }
 
 // Bind gives the endpoint the Raft node whose term and leader the checks need,
-// lets waiting RPCs through and connects to the other members, so that they
+// and the judges of what changes the membership, lets waiting RPCs through and connects to the other members, so that they
 // notice a restart at once and an election finds its connections ready.
-func (e *Endpoint) Bind(r *raft.Raft) {
+func (e *Endpoint) Bind(r *raft.Raft, allow func(req *raft.AppendEntriesRequest, at int) error, plausible func(raft.Configuration) error) {
 	e.bind(raftView{
 		term:   r.CurrentTerm,
 		leader: func() string { _, id := r.LeaderWithID(); return string(id) },
+		last:   r.LastIndex,
+		allow:  allow, plausible: plausible,
 	})
 	for _, s := range r.GetConfiguration().Configuration().Servers {
 		if id := string(s.ID); id != e.cfg.ID {

@@ -35,10 +35,10 @@ func TestOnlyMembersGetIn(t *testing.T) {
 		reason string
 	}{
 		{"a stranger's node", func(t *testing.T, n *network, cfg *Config) { cfg.ID = "nowhere" }, "stranger"},
-		{"a member's name with another key", func(t *testing.T, n *network, cfg *Config) { cfg.Key = newKey(t) }, "signature"},
+		{"a member's name with another key", func(t *testing.T, n *network, cfg *Config) { cfg.Key = holding(newKey(t)) }, "signature"},
 		{"a node of another ledger", func(t *testing.T, n *network, cfg *Config) { cfg.Ledger = sm.Sum([]byte("another")) }, "other_ledger"},
 		{"a node under the name of the one it dials", func(t *testing.T, n *network, cfg *Config) {
-			cfg.ID, cfg.Key = "south", n.keys["south"]
+			cfg.ID, cfg.Key = "south", holding(n.keys["south"])
 		}, "other_peer"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestOnlyMembersGetIn(t *testing.T) {
 func TestAnImpostorAtAMembersAddressIsNotBelieved(t *testing.T) {
 	n := newNetwork(t, "north", "south")
 	cfg := n.config("south")
-	cfg.Key = newKey(t)
+	cfg.Key = holding(newKey(t))
 	n.rogue(cfg)
 	north := n.node("north", 5, "")
 	if err := vote(north.Endpoint, "south", 6); err == nil {
@@ -141,6 +141,7 @@ func TestWhatAMemberMayNotSay(t *testing.T) {
 		{"forged configuration entry", "north", appending(5, entry(5, raft.LogConfiguration, string(raft.EncodeConfiguration(forged)))), "configuration"},
 		{"configuration entry of garbage", "north", appending(5, entry(5, raft.LogConfiguration, "\xc1\xff garbage")), "configuration"},
 		{"forged configuration of a snapshot", "north", installing(5, raft.EncodeConfiguration(forged)), "configuration"},
+		{"configuration of garbage of a snapshot", "north", installing(5, []byte("\xc1\xff garbage")), "configuration"},
 		{"entry of an unknown kind", "north", appending(5, entry(5, 77, "x")), "entry"},
 		{"entry of a kind from before configurations", "north", appending(5, entry(5, raft.LogRemovePeerDeprecated, "x")), "entry"},
 		{"entry from a later term", "north", appending(5, entry(6, raft.LogCommand, "x")), "entry"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -92,7 +93,7 @@ func (e *Endpoint) sendHello(s io.Writer, to string, exporter []byte, role byte)
 	if err != nil {
 		return fmt.Errorf("quicnet: hello: %w", err)
 	}
-	if h.signature, err = e.cfg.Key.Sign(sm.LabelPeer, e.cfg.Ledger, msg); err != nil {
+	if h.signature, err = e.cfg.Key().Sign(sm.LabelPeer, e.cfg.Ledger, msg); err != nil {
 		return fmt.Errorf("quicnet: hello: %w", err)
 	}
 	body, err := h.marshal()
@@ -141,17 +142,21 @@ func (e *Endpoint) receiveHello(s io.Reader, want string, exporter []byte, role 
 		return Peer{}, bootID{}, refuse(refusedWrongPeer, "%q speaks to %q", h.from, h.to)
 	}
 	peer, known := e.cfg.Directory(h.from)
-	if !known || peer.Key == nil {
+	if !known || len(peer.Keys) == 0 {
 		return Peer{}, bootID{}, refuse(refusedStranger, "the directory has no node %q", h.from)
 	}
 	msg, err := h.signed(exporter, role)
 	if err != nil {
 		return Peer{}, bootID{}, refuse(refusedHello, "malformed")
 	}
-	if err := peer.Key.Verify(sm.LabelPeer, e.cfg.Ledger, msg, h.signature); err != nil {
-		return Peer{}, bootID{}, refuse(refusedSignature, "not signed by the key of %q", h.from)
+	signer := slices.IndexFunc(peer.Keys, func(k *sm.NodePublic) bool {
+		return k.Verify(sm.LabelPeer, e.cfg.Ledger, msg, h.signature) == nil
+	})
+	if signer < 0 {
+		return Peer{}, bootID{}, refuse(refusedSignature, "not signed by a key of %q", h.from)
 	}
-	peer.ID = h.from
+	// The link is good for as long as the key that it was opened with.
+	peer.ID, peer.Keys = h.from, peer.Keys[signer:signer+1]
 	return peer, h.boot, nil
 }
 

@@ -52,7 +52,7 @@ func (n *network) enrol(id string, voter bool) {
 	defer n.mu.Unlock()
 	n.keys[id] = newKey(n.t)
 	n.conns[id] = conn
-	n.peers[id] = Peer{ID: id, Address: conn.LocalAddr().String(), Key: n.keys[id].Public(), Voter: voter}
+	n.peers[id] = Peer{ID: id, Address: conn.LocalAddr().String(), Keys: []*sm.NodePublic{n.keys[id].Public()}, Voter: voter}
 }
 
 func listenUDP(t testing.TB, addr string) net.PacketConn {
@@ -80,19 +80,11 @@ func (n *network) config(id string) Config {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return Config{
-		ID: id, Address: n.peers[id].Address, Key: n.keys[id], Ledger: testLedger,
+		ID: id, Address: n.peers[id].Address, Key: holding(n.keys[id]), Ledger: testLedger,
 		Conn: n.conns[id], Directory: n.directory,
 		CheckPayload: func(data []byte) error {
 			if bytes.HasPrefix(data, []byte("rotten")) {
 				return errors.New("checksum")
-			}
-			return nil
-		},
-		CheckConfiguration: func(c raft.Configuration) error {
-			for _, s := range c.Servers {
-				if _, known := n.directory(string(s.ID)); !known {
-					return errors.New("a server that the directory does not have")
-				}
 			}
 			return nil
 		},
@@ -116,6 +108,21 @@ func (n *network) listen(cfg Config) *Endpoint {
 	return e
 }
 
+// holding is a node that does not rotate its key.
+func holding(k *sm.NodeKey) func() *sm.NodeKey { return func() *sm.NodeKey { return k } }
+
+// lastEntry is the last one of the log that a node stands in for.
+const lastEntry = 1000
+
+func (n *network) known(c raft.Configuration) error {
+	for _, s := range c.Servers {
+		if _, known := n.directory(string(s.ID)); !known {
+			return errors.New("a server that the directory does not have")
+		}
+	}
+	return nil
+}
+
 // A node is an endpoint with a stand-in for Raft behind it: a term, a leader,
 // and a record of the requests that got through.
 type node struct {
@@ -132,6 +139,15 @@ func (n *network) node(id string, term uint64, leader string) *node {
 	nd.bind(raftView{
 		term:   func() uint64 { nd.mu.Lock(); defer nd.mu.Unlock(); return nd.term },
 		leader: func() string { nd.mu.Lock(); defer nd.mu.Unlock(); return nd.leader },
+		last:   func() uint64 { return lastEntry },
+		allow: func(req *raft.AppendEntriesRequest, at int) error {
+			if req.PrevLogEntry > lastEntry {
+				return raft.ErrLogNotFound
+			}
+			c, err := decodeConfiguration(req.Entries[at].Data)
+			return errors.Join(err, n.known(c))
+		},
+		plausible: n.known,
 	})
 	nd.reply = func(command any) any {
 		switch req := command.(type) {
@@ -375,5 +391,24 @@ func TestCloseEndsEverything(t *testing.T) {
 	}
 	if _, err := north.Open(testContext(t), "south", "wait"); err == nil {
 		t.Error("a closed endpoint still dials")
+	}
+}
+
+// A membership behind entries that are not there yet can't be judged: the
+// leader is told where the log ends, as Raft would, and nobody is accused.
+func TestAMembershipComesAfterWhatStandsBeforeIt(t *testing.T) {
+	n := newNetwork(t, "north", "south")
+	north, south := n.node("north", 7, "north"), n.node("south", 7, "north")
+	members := raft.EncodeConfiguration(raft.Configuration{Servers: []raft.Server{{ID: "north", Address: "a"}}})
+	req := &raft.AppendEntriesRequest{
+		Term: 7, PrevLogEntry: lastEntry + 5, PrevLogTerm: 7,
+		Entries: []*raft.Log{entry(7, raft.LogConfiguration, string(members))},
+	}
+	var resp raft.AppendEntriesResponse
+	if err := north.AppendEntries("south", "", req, &resp); err != nil || resp.Success || resp.LastLog != lastEntry || !resp.NoRetryBackoff {
+		t.Errorf("answered %+v, %v", resp, err)
+	}
+	if got := south.heard(); len(got) > 0 || south.Refused()["configuration"] != 0 {
+		t.Errorf("Raft heard %v, refused %v", got, south.Refused())
 	}
 }

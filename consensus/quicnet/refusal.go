@@ -30,6 +30,7 @@ const (
 	refusedEntry
 	refusedPayload
 	refusedResponse
+	refusedBehind // no misdeed: older entries have to come first
 	refusalEnd
 )
 
@@ -50,6 +51,7 @@ var refusalNames = [refusalEnd]string{
 	refusedEntry:         "entry",
 	refusedPayload:       "payload",
 	refusedResponse:      "response",
+	refusedBehind:        "behind",
 }
 
 func (r refusal) String() string {

@@ -53,7 +53,7 @@ func (e *Endpoint) serveRPC(l *link, s *stream) {
 // frame. It reports false when the stream can't go on.
 func (e *Endpoint) answer(l *link, command any, r *bufio.Reader, s *stream) (byte, []byte, bool) {
 	peer, known := e.cfg.Directory(l.peer.ID)
-	if !known || !peer.Key.Equal(l.peer.Key) {
+	if !known || !peer.has(l.peer.Keys[0]) {
 		// Removed, or its key has been rotated: it has to show itself anew.
 		e.refuse(refusedStranger, l.peer.ID, "no longer in the directory with this key")
 		closeConn(l.conn, refusedStranger)
@@ -61,7 +61,12 @@ func (e *Endpoint) answer(l *link, command any, r *bufio.Reader, s *stream) (byt
 	}
 	peer.ID = l.peer.ID
 	fillHeader(command, peer)
-	if refused := e.check(peer, command); refused != nil {
+	refused := e.check(peer, command)
+	if refused != nil && refused.reason == refusedBehind {
+		body, ok := marshalResponse(e.behind())
+		return statusOK, body, ok
+	}
+	if refused != nil {
 		e.refuse(refused.reason, peer.ID, refused.detail)
 		return statusRefused, nil, true
 	}
@@ -89,6 +94,12 @@ func (e *Endpoint) answer(l *link, command any, r *bufio.Reader, s *stream) (byt
 	case <-e.ctx.Done():
 		return 0, nil, false
 	}
+}
+
+// behind is Raft's own answer to a leader that has to send older entries first.
+func (e *Endpoint) behind() *raft.AppendEntriesResponse {
+	v := e.view()
+	return &raft.AppendEntriesResponse{Term: v.term(), LastLog: v.last(), NoRetryBackoff: true}
 }
 
 // fillHeader writes who sent the request: the peer of the connection, whatever

@@ -27,7 +27,9 @@ type Config struct {
 	Checkpoints exchange.Checkpoints
 	Journal     exchange.Journal
 	Vault       exchange.Vault
-	Decryption  *sm.DecryptionKey
+	// Decryptions are the region's keys, the newest first: what was sealed
+	// before a rotation opens with an older one.
+	Decryptions []*sm.DecryptionKey
 	IDSecret    exchange.IDSecret
 	Catalogue   *schemas.Catalogue // the kinds that this node opens
 	Logger      *slog.Logger

@@ -97,18 +97,21 @@ func (f *fold) unwrap(arrivals []arrival) {
 	}
 }
 
-// unlock makes the one SM2 decryption of a batch; nil when it fails.
+// unlock makes the one SM2 decryption of a batch, more of them only after a
+// rotation; nil when all fail.
 func (f *fold) unlock(b *exchange.BatchInfo) *envelope.Unlocked {
 	wraps, err := envelope.ParseWraps(b.Wraps)
 	if err != nil {
 		return nil
 	}
 	p := &b.Preamble
-	u, err := wraps.Unlock(f.cfg.Decryption, f.cfg.LedgerID, string(p.Origin), p.Seq, string(f.cfg.Region))
-	if err != nil {
-		return nil
+	for _, key := range f.cfg.Decryptions {
+		u, err := wraps.Unlock(key, f.cfg.LedgerID, string(p.Origin), p.Seq, string(f.cfg.Region))
+		if err == nil {
+			return u
+		}
 	}
-	return u
+	return nil
 }
 
 func known(c *schemas.Catalogue, kind string) bool {

@@ -145,7 +145,7 @@ func (r *region) start() {
 func (r *region) config(dir string, events exchange.Journal) casebook.Config {
 	return casebook.Config{
 		Dir: filepath.Join(r.dir, dir), Region: r.name, LedgerID: r.genesis.LedgerID(), Ledger: r.ledger, Checkpoints: &r.witnessed,
-		Journal: events, Vault: r.vault, Decryption: r.decryption, IDSecret: r.secret,
+		Journal: events, Vault: r.vault, Decryptions: []*sm.DecryptionKey{r.decryption}, IDSecret: r.secret,
 		Catalogue: schemas.Default(), Logger: slog.New(slog.DiscardHandler),
 		Fatal: func(err error) { r.t.Error(err) },
 	}
@@ -302,7 +302,7 @@ func (r *region) drain(spoil ...func([]exchange.Pending)) {
 // sign makes the region's next batch, of which nobody knows yet.
 func (r *region) sign(entries []exchange.Pending) exchange.Batch {
 	r.t.Helper()
-	cutter := outbox.Cutter{Ledger: r.genesis.LedgerID(), Region: r.name, Key: r.batch, Rand: rand.Reader}
+	cutter := outbox.Cutter{Ledger: r.genesis.LedgerID(), Region: r.name, Keys: []*sm.BatchKey{r.batch}, Rand: rand.Reader}
 	return must[exchange.Batch](r.t)(cutter.Cut(entries, r.seq+1, r.previous, r.ledger.Directory()))
 }
 

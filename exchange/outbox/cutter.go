@@ -8,8 +8,10 @@
 package outbox
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/xinqiao/creditgw/consensus/ledger"
 	"github.com/xinqiao/creditgw/crypto/envelope"
@@ -23,8 +25,8 @@ import (
 type Cutter struct {
 	Ledger sm.Digest
 	Region peers.Region
-	Key    *sm.BatchKey
-	Rand   io.Reader // secrets of wraps; crypto/rand.Reader outside tests
+	Keys   []*sm.BatchKey // held here; the directory says which signs
+	Rand   io.Reader      // secrets of wraps; crypto/rand.Reader outside tests
 }
 
 // Room of a batch: what an entry adds to its size besides header and body.
@@ -89,9 +91,13 @@ func (c *Cutter) Cut(entries []exchange.Pending, seq uint64, previous sm.Digest,
 			items[i].Recipients = append(items[i].Recipients, string(r))
 		}
 	}
+	key, err := c.signer(dir)
+	if err != nil {
+		return b, err
+	}
 	root := ledger.RootOf(leaves)
 	p := exchange.Preamble{
-		Ledger: c.Ledger, Origin: c.Region, Key: c.Key.Public().ID(), Seq: seq,
+		Ledger: c.Ledger, Origin: c.Region, Key: key.Public().ID(), Seq: seq,
 		Previous: previous, N: len(entries), Root: root,
 	}
 	if sealed {
@@ -106,9 +112,24 @@ func (c *Cutter) Cut(entries []exchange.Pending, seq uint64, previous sm.Digest,
 		b.Wraps, p.WrapsDigest = wraps, parsed.Digest()
 	}
 	b.Preamble, b.RawPreamble = p, p.Marshal()
-	var err error
-	if b.Signature, err = c.Key.Sign(sm.LabelBatch, c.Ledger, b.RawPreamble); err != nil {
+	if b.Signature, err = key.Sign(sm.LabelBatch, c.Ledger, b.RawPreamble); err != nil {
 		return b, fmt.Errorf("sign batch %d: %w", seq, err)
 	}
 	return b, nil
+}
+
+// errFenced says that another node signs for the region now, or none: it ends
+// when the directory takes a key in that this node holds.
+var errFenced = errors.New("outbox: no batch key that this node holds is in force")
+
+// signer is the key that the directory took in last, of those held.
+func (c *Cutter) signer(dir *peers.Directory) (*sm.BatchKey, error) {
+	for _, public := range slices.Backward(dir.BatchKeys(c.Region)) {
+		for _, k := range c.Keys {
+			if k.Public().Equal(public) {
+				return k, nil
+			}
+		}
+	}
+	return nil, errFenced
 }

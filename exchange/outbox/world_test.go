@@ -306,7 +306,7 @@ func drain(t *testing.T, r *region, l *sharedLedger) (d *outbox.Drain, stop func
 	t.Helper()
 	f := founded()
 	d = outbox.New(outbox.Config{
-		Cutter: outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Key: f.batch, Rand: rand.Reader},
+		Cutter: outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Keys: []*sm.BatchKey{f.batch}, Rand: rand.Reader},
 		Clock:  time.Now, Journal: r, Vault: contextVault{}, Casebook: r, Ledger: l, Proposer: l,
 		CaughtUp: func(context.Context) error { return nil }, Logger: slog.New(slog.DiscardHandler),
 	})

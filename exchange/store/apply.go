@@ -122,8 +122,8 @@ func (st *state) judge(c *candidate) (exchange.BatchResult, error) {
 	if p.Ledger != st.ledger {
 		return refused(refuse(exchange.CodeWrongLedger, -1, "made for another ledger"))
 	}
-	if _, ok := st.directory.Member(p.Origin); !ok {
-		return refused(refuse(exchange.CodeUnknownOrigin, -1, "the origin is not a member"))
+	if !st.directory.Exchanges(p.Origin) {
+		return refused(refuse(exchange.CodeUnknownOrigin, -1, "the origin is not a member that writes"))
 	}
 	key, ok := st.directory.BatchKey(p.Origin, p.Key)
 	if !ok {
@@ -244,14 +244,9 @@ func supported(d *peers.Directory) error {
 // take puts an accepted batch onto the ledger.
 func (st *state) take(c *candidate, directories []*peers.Directory, anchored uint64) error {
 	b, first := &c.batch, st.applied.size
-	st.tiles.mu.Lock()
-	for _, leaf := range c.leaves {
-		if err := st.tree.Append(leaf, st.tiles.add); err != nil {
-			st.tiles.mu.Unlock()
-			return err
-		}
+	if err := st.grow(c.leaves); err != nil {
+		return err
 	}
-	st.tiles.mu.Unlock()
 
 	a := &accepted{
 		raw: c.raw, items: b.Items, headers: c.headers, since: time.Now(),
@@ -275,5 +270,20 @@ func (st *state) take(c *candidate, directories []*peers.Directory, anchored uin
 	st.applied.size += uint64(len(b.Items))
 	st.applied.batches++
 	st.applied.stream += 4 + uint64(a.row.length)
+	return nil
+}
+
+// grow appends leaves to the tree; a shadow has none.
+func (st *state) grow(leaves []sm.Digest) error {
+	if st.tree == nil {
+		return nil
+	}
+	st.tiles.mu.Lock()
+	defer st.tiles.mu.Unlock()
+	for _, leaf := range leaves {
+		if err := st.tree.Append(leaf, st.tiles.add); err != nil {
+			return err
+		}
+	}
 	return nil
 }

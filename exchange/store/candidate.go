@@ -152,8 +152,8 @@ func (c *candidate) checkHeaders(directory *peers.Directory) *exchange.Rejection
 			readers = append(readers, string(h.Origin))
 		}
 		for _, r := range h.Recipients {
-			if _, ok := directory.Member(r); !ok {
-				return refuse(exchange.CodeBadHeader, i, "a recipient is not a member")
+			if !directory.Exchanges(r) {
+				return refuse(exchange.CodeBadHeader, i, "a recipient is not a member that receives")
 			}
 			readers = append(readers, string(r))
 		}

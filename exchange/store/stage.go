@@ -41,6 +41,7 @@ func (s *Store) Stage(p consensus.Point, r io.Reader) (sm.Digest, error) {
 		err = s.carryErasures(st)
 	}
 	root := st.head().Root
+	s.staged = st.directories
 	if err = errors.Join(err, st.close()); err != nil {
 		return sm.Digest{}, errors.Join(err, os.RemoveAll(dir))
 	}

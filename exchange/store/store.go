@@ -57,6 +57,7 @@ type Store struct {
 
 	staging    sync.Mutex // Stage and Install exclude each other
 	generation uint64     // of live
+	staged     []*peers.Directory
 }
 
 var (
