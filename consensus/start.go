@@ -98,6 +98,9 @@ func openWAL(dir string, meta *metadb.BoltMetaDB, logger *slog.Logger) (w *wal.W
 			w, err = nil, rejoin("the Raft log does not open: %v", p)
 		}
 	}()
+	if err := finishRotation(dir, meta); err != nil {
+		return nil, rejoin("the Raft log does not open: %v", err)
+	}
 	w, err = wal.Open(dir, wal.WithMetaStore(meta), wal.WithLogger(newRaftLogger(logger)))
 	if err != nil {
 		return nil, rejoin("the Raft log does not open: %v", err)
