@@ -133,11 +133,10 @@ func TestHandoversThatShowNothing(t *testing.T) {
 		}
 	}
 	s, _ := newSuccession(t)
-	s.to(10, witnessesOf(next), all[1], all[2], all[3])
-	s.to(20, witnessesOf(all), all[1], all[2], all[3])
-	s.handovers[0], s.handovers[1] = s.handovers[1], s.handovers[0]
+	s.to(20, witnessesOf(next), all[1], all[2], all[3])
+	s.to(10, witnessesOf([]founder{next[0], rotated(all[1], "second"), all[2], all[3]}), all[1], all[2], all[3])
 	if _, err := s.follow(); err == nil {
-		t.Error("followed in the wrong order")
+		t.Error("followed to a smaller size")
 	}
 
 	// Those who have handed over sign once more, for a size at which they still

@@ -68,7 +68,10 @@ type last struct {
 
 // Counts are what was verified.
 type Counts struct {
-	Entries, Batches, Checkpoints, Governance uint64
+	Entries     uint64 `json:"entries"`
+	Batches     uint64 `json:"batches"`
+	Checkpoints uint64 `json:"checkpoints"`
+	Governance  uint64 `json:"governance"`
 }
 
 // New starts at the first entry of the ledger that the genesis founds.

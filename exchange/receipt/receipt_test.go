@@ -11,6 +11,7 @@ import (
 
 	"github.com/gowebpki/jcs"
 
+	"github.com/xinqiao/creditgw/consensus/ledger"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/peers"
@@ -106,6 +107,10 @@ func TestEveryCheckRefusesWhatItIsFor(t *testing.T) {
 	lonely := w.cosign(w.checkpoint(), beijing, tianjin)
 	pair := w.cosign(w.checkpoint(), founders...)
 	w.kept = append(w.kept, pair)
+	// A region that uses its keys on two ledgers does not mix them up.
+	twin := w.checkpoint()
+	twin.Ledger[0] ^= 1
+	elsewhere := string(w.cosign(twin, beijing, tianjin, hebei).Marshal())
 	stranger := newWorld(t)
 	stranger.commit(tianjin, stranger.notes(tianjin, 6)...)
 	foreign := string(must[peers.Checkpoint](t)(stranger.keep().Trim(must[*peers.Directory](t)(peers.NewDirectory(&stranger.genesis)).Witnesses())).Marshal())
@@ -121,6 +126,7 @@ func TestEveryCheckRefusesWhatItIsFor(t *testing.T) {
 		"a header with a trailing byte": {"FORM", func(r *Receipt) { r.Entry = append(r.Entry, 0) }},
 		"two of four cosigned":          {"CHECKPOINT", func(r *Receipt) { r.Checkpoint = string(lonely.Marshal()) }},
 		"four where three are needed":   {"CHECKPOINT", func(r *Receipt) { r.Checkpoint = string(pair.Marshal()) }},
+		"by the same keys, of another":  {"CHECKPOINT", func(r *Receipt) { r.Checkpoint = elsewhere }},
 		"another ledger's checkpoint":   {"CHECKPOINT", func(r *Receipt) { r.Checkpoint = foreign }},
 		"another leaf":                  {"LEDGER", func(r *Receipt) { r.Leaf.Index++ }},
 		"another entry":                 {"LEDGER", func(r *Receipt) { r.Entry = other.Entry }},
@@ -164,6 +170,35 @@ func key(t testing.TB, w *world, r Receipt) *Key {
 	h := must[exchange.Header](t)(exchange.ParseHeader(r.Entry))
 	p := must[peers.Proof](t)(w.store.Directory().Prove(h.Origin, peers.PurposeBatch, w.batch[h.Origin].Public().ID()))
 	return newKey(p)
+}
+
+// What a batch says of itself must fit the entry: a region can't sign for
+// another, nor with a key that it does not name, nor for another ledger.
+func TestABatchOfAnotherOriginOrLedgerShowsNothing(t *testing.T) {
+	w := newWorld(t)
+	entry := w.seal(tianjin, []byte("a note"), byRegion(t), beijing)
+	for name, c := range map[string]struct {
+		want   string
+		change func(*exchange.Preamble)
+		by     peers.Region
+	}{
+		"as it should be":    {"", func(*exchange.Preamble) {}, tianjin},
+		"of another region":  {"BATCH", func(p *exchange.Preamble) { p.Origin, p.Key = hebei, w.batch[hebei].Public().ID() }, hebei},
+		"for another ledger": {"BATCH", func(p *exchange.Preamble) { p.Ledger[0] ^= 1 }, tianjin},
+		"naming another key": {"KEY", func(p *exchange.Preamble) { p.Key = w.batch[hebei].Public().ID() }, tianjin},
+	} {
+		p := exchange.Preamble{
+			Ledger: w.ledger, Origin: tianjin, Key: w.batch[tianjin].Public().ID(), Seq: 1, N: 1, Root: ledger.LeafHash(entry.Header),
+		}
+		c.change(&p)
+		raw := p.Marshal()
+		r := Receipt{Format: Format, Entry: entry.Header, Batch: &Batch{
+			Preamble: raw, Signature: must[[]byte](t)(w.batch[c.by].Sign(sm.LabelBatch, w.ledger, raw)),
+		}}
+		if got := failed(t, must[[]byte](t)(r.Marshal()), &w.genesis); got != c.want {
+			t.Errorf("%s: fails %q, want %q", name, got, c.want)
+		}
+	}
 }
 
 // A cosignature that does not count must not hide behind enough that do.

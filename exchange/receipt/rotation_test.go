@@ -165,6 +165,7 @@ func TestRevokedKeyLeavesDoubt(t *testing.T) {
 // A ticket by a key that no founder had shows the key as in force.
 func TestTicketByAYoungerKey(t *testing.T) {
 	w := newWorld(t)
+	old := w.batch[tianjin]
 	w.rotateBatch(tianjin)
 	w.keep()
 	home := w.seal(tianjin, []byte("home"), byRegion(t))
@@ -174,5 +175,13 @@ func TestTicketByAYoungerKey(t *testing.T) {
 	}
 	if got := changed(t, w, raw, func(r *Receipt) { r.Key, r.Checkpoint = nil, "" }); got != "TICKET" {
 		t.Errorf("without the key: fails %q", got)
+	}
+	// A key that was retired can't give tickets any more.
+	proof := must[peers.Proof](t)(w.store.Directory().Prove(tianjin, peers.PurposeBatch, old.Public().ID()))
+	got := changed(t, w, raw, func(r *Receipt) {
+		r.Key, r.Ticket = newKey(proof), must[[]byte](t)(old.Sign(sm.LabelTicket, w.ledger, r.Entry))
+	})
+	if got != "KEY" {
+		t.Errorf("by a retired key: fails %q", got)
 	}
 }

@@ -126,14 +126,22 @@ func TestNothingElseCanBeStated(t *testing.T) {
 		want   string
 		change func(*Statement)
 	}{
-		"a record is missing":       {"STATEMENT", func(s *Statement) { s.Records = s.Records[:1] }},
-		"all are missing":           {"STATEMENT", func(s *Statement) { s.Records = nil }},
-		"a record too many":         {"STATEMENT", func(s *Statement) { s.Records = append(s.Records, exchange.EntryID{3}) }},
-		"in another order":          {"STATEMENT", func(s *Statement) { s.Records[0], s.Records[1] = s.Records[1], s.Records[0] }},
-		"of another firm":           {"STATEMENT", func(s *Statement) { s.Subject = otherFirm }},
-		"another salt":              {"STATEMENT", func(s *Statement) { s.Salt[0] ^= 1 }},
-		"another path":              {"STATEMENT", func(s *Statement) { s.Path = s.Path[1:] }},
-		"another body":              {"STATEMENT", func(s *Statement) { s.Body[3] ^= 1 }},
+		"a record is missing": {"STATEMENT", func(s *Statement) { s.Records = s.Records[:1] }},
+		"all are missing":     {"STATEMENT", func(s *Statement) { s.Records = nil }},
+		"a record too many":   {"STATEMENT", func(s *Statement) { s.Records = append(s.Records, exchange.EntryID{3}) }},
+		"in another order":    {"STATEMENT", func(s *Statement) { s.Records[0], s.Records[1] = s.Records[1], s.Records[0] }},
+		"of another firm":     {"STATEMENT", func(s *Statement) { s.Subject = otherFirm }},
+		"another salt":        {"STATEMENT", func(s *Statement) { s.Salt[0] ^= 1 }},
+		"another path":        {"STATEMENT", func(s *Statement) { s.Path = s.Path[1:] }},
+		"another body":        {"STATEMENT", func(s *Statement) { s.Body[3] ^= 1 }},
+		"of a map never anchored": {"STATEMENT", func(s *Statement) {
+			lie := newHolds(w, 0)
+			lie.tree.Leaves = lie.tree.Leaves[:1]
+			lie.tree.Leaves[0] = ledger.SparseLeaf{Key: exchange.SubjectKey(w.ledger, beijing, firm), Value: exchange.Holdings(sm.Digest{}, nil)}
+			s.Records, s.Salt = nil, sm.Digest{}
+			s.Path, _ = lie.tree.Path(lie.tree.Leaves[0].Key)
+			s.Body = must[[]byte](t)(peers.Anchor{Size: 4, Root: lie.tree.Root()}.Encode())
+		}},
 		"of an entry of another":    {"STATEMENT", func(s *Statement) { s.Receipt = note }},
 		"of no firm":                {"FORM", func(s *Statement) { s.Subject = "911" }},
 		"provisional":               {"FORM", func(s *Statement) { s.Receipt.Leaf, s.Receipt.Checkpoint = nil, "" }},
