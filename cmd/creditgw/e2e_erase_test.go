@@ -317,7 +317,8 @@ func (n *gateway) awaitErased(id exchange.EntryID, down ...*gateway) {
 	})
 }
 
-// creditctl runs a command as the region's operator and reads what it prints.
+// creditctl runs a command as the region's operator and reads what it prints,
+// if that is asked for.
 func (n *gateway) creditctl(out any, exit int, args ...string) {
 	n.t.Helper()
 	token := n.file("operator-token")
@@ -331,6 +332,9 @@ func (n *gateway) creditctl(out any, exit int, args ...string) {
 	err := cmd.Run()
 	if code := cmd.ProcessState.ExitCode(); code != exit {
 		n.t.Fatalf("creditctl %v: exit %d, %v\n%s", args, code, err, &stderr)
+	}
+	if out == nil {
+		return
 	}
 	if err := json.Unmarshal(stdout.Bytes(), out); err != nil {
 		n.t.Fatalf("creditctl %v prints %s: %v", args, &stdout, err)
