@@ -15,6 +15,7 @@ type Alarm string
 const (
 	AlarmNoMark       Alarm = "NO_MARK"         // the ledger has grown and its leader does not mark it
 	AlarmNotWitnessed Alarm = "NOT_WITNESSED"   // marked, and too few regions cosign
+	AlarmBehind       Alarm = "LEDGER_BEHIND"   // others have cosigned what has not come here
 	AlarmDisagreement Alarm = "DISAGREEMENT"    // somebody states another root than we do
 	AlarmWaiting      Alarm = "WITNESS_WAITS"   // this witness asks the others what it has signed
 	AlarmClock        Alarm = "CLOCK_SKEW"      // a witness's time is far from ours
@@ -70,6 +71,7 @@ func (w *Witness) Status() Status {
 type watch struct {
 	lastMark  uint64
 	grown     time.Time            // since when the ledger is ahead of the last mark
+	ahead     time.Time            // since when others state more than our ledger has
 	behind    time.Time            // since when the last mark is ahead of what is witnessed
 	pending   map[uint64]time.Time // marked sizes that are not witnessed
 	disagreed map[string]time.Time // by region or node
@@ -112,6 +114,7 @@ func (w *Witness) look() {
 	latest, _ := w.Latest()
 	a := &w.watch
 	since(&a.grown, size > a.lastMark, now)
+	since(&a.ahead, len(w.held) > 0, now)
 	since(&a.behind, a.lastMark > latest.Size, now)
 	var alarms []Alarm
 	raise := func(alarm Alarm, on bool) {
@@ -121,6 +124,7 @@ func (w *Witness) look() {
 	}
 	raise(AlarmNoMark, late(a.grown, now))
 	raise(AlarmNotWitnessed, late(a.behind, now))
+	raise(AlarmBehind, late(a.ahead, now))
 	for who, at := range a.disagreed {
 		if at.IsZero() {
 			a.disagreed[who] = now
