@@ -20,7 +20,7 @@ var witnessChecks = []mutant{
 	{
 		check: "state before the signature leaves",
 		file:  "peers/witness/signer.go",
-		old: `if err := next.write(s.dir); err != nil {
+		old: `if err := s.file.write(next); err != nil {
 		return err
 	}`,
 		new: ``,
@@ -29,17 +29,17 @@ var witnessChecks = []mutant{
 	{
 		check: "checksum of the witness's state",
 		file:  "peers/witness/state.go",
-		old:   `if n < 0 || crc32.Checksum(raw[:n], castagnoli) != binary.BigEndian.Uint32(raw[n:]) {`,
-		new:   `if n < 0 {`,
-		pkg:   "./peers/witness", run: "^TestTheStateOnlyGoesForward$",
+		old:   `|| binary.BigEndian.Uint32(crc) != crc32.Checksum(raw[:known], castagnoli) {`,
+		new:   `|| known < 0 {`,
+		pkg:   "./peers/witness", run: "^TestATornStateIsNotTakenForTheNewest$",
 	},
 	{
 		check: "witness without memory asks first",
 		file:  "peers/witness/signer.go",
-		old: `if !s.founded {
+		old: `if !s.sure {
 		return answered == others
 	}`,
-		new: `if !s.founded {
+		new: `if !s.sure {
 		return true
 	}`,
 		pkg: "./peers/witness", run: "^TestARestoredWitnessAsksFirst$",

@@ -28,6 +28,7 @@ type benchFlags struct {
 	every      time.Duration // between two requests of a client; 0: as soon as it is answered
 	records    int           // end with this many answers; 0: after duration
 	restart    bool
+	witness    bool
 }
 
 // benchStart is how long the nodes may take to come up.
@@ -53,6 +54,7 @@ func (p *program) benchCommand() *cobra.Command {
 	flags.IntVar(&f.records, "records", 0, p.say(text{"完成这么多请求后结束，不看 --duration", "end with this many requests answered, whatever --duration says"}))
 	flags.IntVar(&f.nodes, "nodes", 4, p.say(text{"节点个数", "nodes"}))
 	flags.IntVar(&f.size, "size", 1024, p.say(text{"ledger：每条记录的字节数", "ledger: bytes of a record"}))
+	flags.BoolVar(&f.witness, "witness", true, p.say(text{"见证；设为 false 可量出见证的代价", "mark and cosign; false shows what that costs"}))
 	flags.StringVar(&f.dir, "dir", "", p.say(text{"数据目录，运行后保留（默认用临时目录）", "data directory, which is kept (by default a temporary one)"}))
 	flags.StringVar(&f.pprof, "pprof", "", p.say(text{"把各节点的 CPU 采样写入此目录", "write the nodes' CPU profiles into this directory"}))
 	flags.BoolVar(&f.restart, "restart", false, p.say(text{"最后重启全部节点并报告用时", "restart all nodes at the end and report how long that takes"}))
@@ -62,16 +64,20 @@ func (p *program) benchCommand() *cobra.Command {
 // benchReport is what --json prints. Latencies and the rate are of requests
 // that were answered within the timed part.
 type benchReport struct {
-	Profile      string  `json:"profile"`
-	Nodes        int     `json:"nodes"`
-	Clients      int     `json:"clients"`
-	Size         int     `json:"size"` // bytes of one record (ledger) or file (door)
-	DurationMS   int64   `json:"duration_ms"`
-	RecordsPerS  float64 `json:"records_per_s"`
-	FirstTenth   float64 `json:"first_tenth_per_s"` // of the timed part
-	LastTenth    float64 `json:"last_tenth_per_s"`
-	P50          float64 `json:"p50_ms"`
-	P99          float64 `json:"p99_ms"`
+	Profile     string  `json:"profile"`
+	Nodes       int     `json:"nodes"`
+	Clients     int     `json:"clients"`
+	Size        int     `json:"size"` // bytes of one record (ledger) or file (door)
+	DurationMS  int64   `json:"duration_ms"`
+	RecordsPerS float64 `json:"records_per_s"`
+	FirstTenth  float64 `json:"first_tenth_per_s"` // of the timed part
+	LastTenth   float64 `json:"last_tenth_per_s"`
+	P50         float64 `json:"p50_ms"`
+	P99         float64 `json:"p99_ms"`
+	// WitnessedP50 and P99 are how long it takes from now until what a node
+	// has applied now is witnessed, asked of every node again and again.
+	WitnessedP50 float64 `json:"witnessed_p50_ms,omitempty"`
+	WitnessedP99 float64 `json:"witnessed_p99_ms,omitempty"`
 	LedgerSize   uint64  `json:"ledger_size"` // the same on all nodes, as is the root
 	Root         string  `json:"root"`
 	Batches      uint64  `json:"batches"`
@@ -116,8 +122,12 @@ func (p *program) bench(ctx context.Context, f benchFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	witnessed := cluster.sampleWitnessed(ctx)
 	samples, err := measure(ctx, &report)
 	if err != nil {
+		return err
+	}
+	if report.WitnessedP50, report.WitnessedP99, err = witnessed(); err != nil {
 		return err
 	}
 	if len(samples) == 0 {

@@ -122,6 +122,9 @@ func (n *benchNode) start(ctx context.Context, f benchFlags) error {
 		return err
 	}
 	args := []string{benchServerName, "--dir", n.dir, "--profile", f.profile}
+	if !f.witness {
+		args = append(args, "--witness=false")
+	}
 	if f.pprof != "" {
 		args = append(args, "--pprof", filepath.Join(f.pprof, string(n.region)+".pprof"))
 	}

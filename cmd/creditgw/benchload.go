@@ -10,7 +10,10 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"net"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
@@ -94,6 +97,57 @@ func (n *benchNode) state(ctx context.Context, size uint64) (s benchState, err e
 		return s, fmt.Errorf("region %s: %w", n.region, err)
 	}
 	return s, json.Unmarshal(raw, &s)
+}
+
+// sampleWitnessed asks every node again and again to say when what it has
+// applied is witnessed, until the function that it returns is called. That one
+// returns the median and the 99th percentile in milliseconds.
+func (c *benchCluster) sampleWitnessed(ctx context.Context) func() (p50, p99 float64, err error) {
+	if !c.flags.witness {
+		return func() (p50, p99 float64, err error) { return 0, 0, nil }
+	}
+	ctx, stop := context.WithCancel(ctx)
+	took := make([][]time.Duration, len(c.nodes))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, n := range c.nodes {
+		g.Go(func() error {
+			conn, err := dialBench(ctx, n.up.Items, 1)
+			if err != nil {
+				return ended(ctx, err)
+			}
+			defer conn.Close()
+			for {
+				from := time.Now()
+				if _, err := conn.call(ctx, 0, opSeen, nil); err != nil {
+					return ended(ctx, err)
+				}
+				took[i] = append(took[i], time.Since(from))
+				select { // at any time between two marks
+				case <-time.After(time.Duration(mathrand.Int64N(int64(300 * time.Millisecond)))):
+				case <-ctx.Done():
+					return nil
+				}
+			}
+		})
+	}
+	return func() (p50, p99 float64, err error) {
+		stop()
+		err = g.Wait()
+		p50, p99 = percentiles(slices.Concat(took...))
+		return p50, p99, err
+	}
+}
+
+// percentiles returns the median and the 99th, in milliseconds; 0 of nothing.
+func percentiles(took []time.Duration) (p50, p99 float64) {
+	if len(took) == 0 {
+		return 0, 0
+	}
+	slices.Sort(took)
+	at := func(share int) float64 {
+		return float64(took[min(len(took)*share/100, len(took)-1)].Microseconds()) / 1000
+	}
+	return at(50), at(99)
 }
 
 // sealedPool is how many different bodies a region's items have.

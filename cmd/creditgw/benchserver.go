@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"github.com/xinqiao/creditgw/consensus"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/outbox"
 )
@@ -42,18 +43,22 @@ type benchServer struct {
 // its standard input does.
 func (p *program) benchServerCommand() *cobra.Command {
 	var dir, profile, samples string
+	var witnessed bool
 	cmd := &cobra.Command{
 		Use: benchServerName, Hidden: true, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.benchServe(cmd.Context(), dir, profile, samples) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.benchServe(cmd.Context(), dir, profile, samples, witnessed)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&dir, "dir", "", "data directory of the node")
 	flags.StringVar(&profile, "profile", benchLedger, "ledger or door")
+	flags.BoolVar(&witnessed, "witness", true, "mark and cosign")
 	flags.StringVar(&samples, "pprof", "", "file of the CPU profile")
 	return cmd
 }
 
-func (p *program) benchServe(ctx context.Context, dir, profile, samples string) (err error) {
+func (p *program) benchServe(ctx context.Context, dir, profile, samples string, witnessed bool) (err error) {
 	tuneCollector()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -97,11 +102,17 @@ func (p *program) benchServe(ctx context.Context, dir, profile, samples string) 
 		Clock:       func() time.Time { return time.Now().In(exchange.Shanghai) },
 		AckInterval: time.Second, Rate: rate.Inf, Logger: logger, Fatal: fatal(logger),
 	}
+	if !witnessed {
+		keys.Witness, cfg.Marking = nil, consensus.Marking{Busy: never, Idle: never}
+	}
 	if profile == benchDoor {
 		return p.benchDoorServer(ctx, cfg)
 	}
 	return p.benchLedgerServer(ctx, cfg)
 }
+
+// never is longer than any run.
+const never = 365 * 24 * time.Hour
 
 // benchLedgerServer opens of the node what a batch passes on its way to the
 // ledger, and the gate in front of it.
@@ -187,8 +198,12 @@ func (s *benchServer) serveItems(ctx context.Context, c net.Conn) {
 			case <-ctx.Done():
 			}
 		}
-		if f.op == opState {
+		switch f.op {
+		case opState:
 			go func() { answer(s.answerState(ctx, f.payload)) }()
+			continue
+		case opSeen:
+			go func() { answer(nil, s.witness.Wait(ctx, s.store.Head().Size)) }()
 			continue
 		}
 		entry, err := parseItem(f.payload)

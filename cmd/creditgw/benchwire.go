@@ -26,6 +26,7 @@ const (
 	opState byte = 2 // payload: the ledger size to wait for
 	opDone  byte = 3 // the answer
 	opError byte = 4 // the answer; payload: why
+	opSeen  byte = 5 // answered when what is applied now is witnessed
 )
 
 const (

@@ -129,7 +129,7 @@ func TestServeWitnesses(t *testing.T) {
 		t.Errorf("again: exit %d: %s", code, said)
 	}
 	putBack(state, witnessName)
-	overwrite(t, filepath.Join(n.dir, stateName), 40, []byte{'x'})
+	overwrite(t, filepath.Join(n.dir, stateName), 0, make([]byte, 8192))
 	if code, said := n.refusal(t); code != exitInvalid || !strings.Contains(said, "the state is damaged") {
 		t.Errorf("a rotten state: exit %d: %s", code, said)
 	}

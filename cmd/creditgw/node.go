@@ -48,6 +48,7 @@ type nodeConfig struct {
 	Wall    func() time.Time
 	Rand    io.Reader
 	Timers  consensus.Timers
+	Marking consensus.Marking // the zero value is what serve uses
 	// InFlight is the number of Raft entries under way; 0 is the LAN's.
 	InFlight int
 	// AckInterval is the least time between two acknowledgement statements to
@@ -166,7 +167,7 @@ func (n *node) openShared() (err error) {
 		ID: n.cfg.Self.Node.ID, Dir: n.path("raft"), Servers: founders(n.cfg.Genesis).Configuration(),
 		Directory: &membership{store: n.store}, Network: n.endpoint, StateMachine: n.store,
 		Ledger: ledger, Key: n.nodeKey, NodeKeys: n.nodeKeys, Timers: n.cfg.Timers, InFlight: n.cfg.InFlight,
-		Marked: n.marked, Floor: n.witness.Floor(),
+		Marking: n.cfg.Marking, Marked: n.marked, Floor: n.witness.Floor(),
 		Logger: n.cfg.Logger, Fatal: n.cfg.Fatal, Rand: n.cfg.Rand,
 	})
 	if err != nil {

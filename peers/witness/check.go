@@ -1,6 +1,7 @@
 package witness
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,7 +23,11 @@ type Report struct {
 // bbolt may fault on rotten pages.
 func Check(dir string) (Report, error) {
 	var r Report
-	state, _, err := ReadState(dir)
+	file := stateFile{dir: dir}
+	state, sure, err := file.read()
+	if err == nil && !sure && file.serial > 0 {
+		err = errors.New("witness: one of the two slots of the state is damaged")
+	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w", filepath.Join(dir, stateName), err)
 	}
@@ -74,11 +79,25 @@ func (w *Witness) Copy(dir string) error {
 		return fmt.Errorf("witness: copy: %w", err)
 	}
 	err := w.history.db.View(func(tx *bolt.Tx) error { return tx.CopyFile(filepath.Join(dir, historyName), 0o600) })
-	if state, readErr := os.ReadFile(filepath.Join(w.cfg.Dir, stateName)); readErr == nil {
+	if state, readErr := readWhole(filepath.Join(w.cfg.Dir, stateName)); readErr == nil {
 		err = errors.Join(err, os.WriteFile(filepath.Join(dir, stateName), state, 0o600))
 	}
 	if err != nil {
 		return fmt.Errorf("witness: copy: %w", err)
 	}
 	return nil
+}
+
+// readWhole reads a file that is written in place: not in the middle of a write.
+func readWhole(name string) ([]byte, error) {
+	for {
+		first, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		second, err := os.ReadFile(name)
+		if err != nil || bytes.Equal(first, second) {
+			return second, err
+		}
+	}
 }

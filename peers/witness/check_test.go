@@ -32,7 +32,7 @@ func TestCheckNamesTheFileThatReadsDifferently(t *testing.T) {
 	if err := h.close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := (State{Index: 4, Term: 1, Checkpoint: c}).write(dir); err != nil {
+	if err := (&stateFile{dir: dir}).write(State{Index: 4, Term: 1, Checkpoint: c}); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := Check(dir); err != nil || r != (Report{Signed: 9, Checkpoints: 2}) {

@@ -99,13 +99,12 @@ func (c *cluster) open(n *node, conn net.PacketConn, key *sm.WitnessKey) {
 	c.t.Helper()
 	logger := slog.New(slog.DiscardHandler)
 	endpoint, err := quicnet.Listen(quicnet.Config{
-		ID: n.id, Address: conn.LocalAddr().String(), Key: n.key, Ledger: c.directory.Ledger(), Conn: conn, Logger: logger,
+		ID: n.id, Address: conn.LocalAddr().String(), Key: n.nodeKey, Ledger: c.directory.Ledger(), Conn: conn, Logger: logger,
 		Directory: func(id string) (quicnet.Peer, bool) {
 			p, r, ok := c.directory.NodeByID(id)
-			return quicnet.Peer{ID: p.ID, Address: p.Addr, Region: string(r), Key: p.Key, Voter: ok}, ok
+			return quicnet.Peer{ID: p.ID, Address: p.Addr, Region: string(r), Keys: c.directory.NodeKeys(id), Voter: ok}, ok
 		},
-		CheckPayload:       consensus.CheckPayload,
-		CheckConfiguration: func(got raft.Configuration) error { return consensus.CheckConfiguration(c.servers, got) },
+		CheckPayload: consensus.CheckPayload,
 	})
 	if err != nil {
 		c.t.Fatal(err)
@@ -125,7 +124,7 @@ func (c *cluster) open(n *node, conn net.PacketConn, key *sm.WitnessKey) {
 		ReadMark: func(raw []byte) (witness.Mark, error) {
 			m, err := consensus.ParseMark(raw)
 			if err == nil {
-				err = m.Verify(c.directory.Ledger(), c.nodeKey(m.Signer))
+				err = m.Verify(c.directory.Ledger(), c.directory.NodeKeys(m.Signer)...)
 			}
 			return taken(0, m), err
 		},
@@ -140,7 +139,7 @@ func (c *cluster) open(n *node, conn net.PacketConn, key *sm.WitnessKey) {
 	}
 	if n.raft, err = consensus.Open(consensus.Config{
 		ID: n.id, Dir: filepath.Join(n.dir, "raft"), Servers: c.servers, Network: n.net, StateMachine: n.machine,
-		Ledger: c.directory.Ledger(), Key: n.key, NodeKey: c.nodeKey, Logger: logger,
+		Ledger: c.directory.Ledger(), Key: n.nodeKey, NodeKeys: c.directory.NodeKeys, Directory: c.membership(), Logger: logger,
 		Marked: func(index uint64, m consensus.Mark) { n.witness.Marked(taken(index, m)) }, Floor: n.witness.Floor(),
 		Fatal: func(err error) { c.t.Error(err) },
 	}); err != nil {
@@ -152,10 +151,25 @@ func taken(index uint64, m consensus.Mark) witness.Mark {
 	return witness.Mark{Index: index, Term: m.Term, Size: m.Size, Root: m.Root, Signer: m.Signer, Raw: m.Marshal()}
 }
 
-func (c *cluster) nodeKey(id string) *sm.NodePublic {
-	n, _, _ := c.directory.NodeByID(id)
-	return n.Key
+func (n *node) nodeKey() *sm.NodeKey { return n.key }
+
+// A membership that does not change.
+type membership struct{ members consensus.Membership }
+
+func (c *cluster) membership() membership {
+	var m membership
+	for _, s := range c.servers.Servers {
+		m.members = append(m.members, consensus.Member{ID: string(s.ID), Address: string(s.Address), Voter: true})
+	}
+	return m
 }
+
+func (m membership) Members() consensus.Membership   { return m.members }
+func (m membership) History() []consensus.Membership { return []consensus.Membership{m.members} }
+func (m membership) Foresee([][][]byte) []consensus.Membership {
+	return []consensus.Membership{m.members}
+}
+func (m membership) Staged() []consensus.Membership { return []consensus.Membership{m.members} }
 
 func (c *cluster) leader() (found *node) {
 	eventually(c.t, "somebody leads", func() bool {

@@ -70,9 +70,10 @@ type evidence struct {
 	written int
 }
 
-// report keeps a bundle that does not stop the node.
+// report keeps a bundle that does not stop the node. One that has stopped has
+// nothing to add but whose fault it may be.
 func (w *Witness) report(e Evidence) error {
-	if w.halted() {
+	if w.halted() && len(e.Guilty) == 0 {
 		return nil
 	}
 	subject := string(e.Kind) + " " + e.about

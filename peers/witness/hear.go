@@ -29,6 +29,10 @@ func (w *Witness) onMark(m Mark) error {
 	if err := w.onSigned(m); err != nil {
 		return err
 	}
+	if w.halted() {
+		w.send(heard{mark: m.Raw}) // it may be one of two
+		return nil
+	}
 	if err := w.cosign(m); err != nil {
 		return err
 	}

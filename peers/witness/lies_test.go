@@ -209,7 +209,7 @@ func TestKilledBetweenSigningAndGivingOut(t *testing.T) {
 	w.apply("a")
 	own := must(newStatement(killed, 1))
 	signed := own.With(must(own.Cosign(killed.region, w.keys[killed.region], time.Now())))
-	if err := (State{Index: 4, Term: 1, Checkpoint: signed}).write(filepath.Join(killed.dir, "witness")); err != nil {
+	if err := killed.remember(State{Index: 4, Term: 1, Checkpoint: signed}); err != nil {
 		t.Fatal(err)
 	}
 	killed.start()
@@ -299,7 +299,7 @@ func TestAStateThatWasRolledBack(t *testing.T) {
 	w.apply("c")
 	w.mark("110000", 3)
 	w.witnessed(3, regions[:3]...)
-	if state, _, _ := ReadState(filepath.Join(m.dir, "witness")); state.Checkpoint.Size != 1 {
+	if state, _, _ := m.state(); state.Checkpoint.Size != 1 {
 		t.Errorf("it has signed size %d since", state.Checkpoint.Size)
 	}
 }
@@ -328,19 +328,19 @@ func TestARestoredWitnessAsksFirst(t *testing.T) {
 	m.start()
 	w.mark("110000", 2)
 	eventually(t, "it waits for all others", m.alarmed(AlarmWaiting))
-	if _, found, _ := ReadState(filepath.Join(m.dir, "witness")); found {
+	if _, found, _ := m.state(); found {
 		t.Fatal("it signs what it may have signed otherwise")
 	}
 	w.members["130000"].start()
 	eventually(t, "it has asked all", func() bool { return !m.alarmed(AlarmWaiting)() })
-	if _, found, _ := ReadState(filepath.Join(m.dir, "witness")); found {
+	if _, found, _ := m.state(); found {
 		t.Error("it signs again at a size that the others have seen it sign")
 	}
 	w.apply("c")
 	w.mark("110000", 3)
 	w.witnessed(3, regions...)
 	eventually(t, "it signs above", func() bool {
-		s, found, _ := ReadState(filepath.Join(m.dir, "witness"))
+		s, found, _ := m.state()
 		return found && s.Checkpoint.Size == 3
 	})
 }
@@ -353,7 +353,7 @@ func TestALedgerThatWasRewritten(t *testing.T) {
 	m := w.members["140000"]
 	m.witness.Marked(signedMark("110000", 1, 2, must(m.ledger.RootAt(2)))) // and nobody else: it is not witnessed
 	eventually(t, "it has signed", func() bool {
-		state, _, err := ReadState(filepath.Join(m.dir, "witness"))
+		state, _, err := m.state()
 		return err == nil && state.Checkpoint.Size == 2
 	})
 	for _, r := range regions {
@@ -396,28 +396,65 @@ func TestTheStateOnlyGoesForward(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	raw := must(s.marshal())
-	for bit := range 8 * len(raw) {
-		raw[bit/8] ^= 1 << (bit % 8)
-		if _, err := parseState(raw); err == nil {
-			t.Fatalf("bit %d flipped: not seen", bit)
-		}
-		raw[bit/8] ^= 1 << (bit % 8)
-	}
-	if s, err := parseState(Founding()); err != nil || s.Checkpoint.Size != 0 {
-		t.Errorf("the founding state: %+v, %v", s, err)
+	if s, sure, err := readFile(t, Founding()); err != nil || s.Checkpoint.Size != 0 || !sure {
+		t.Errorf("the founding state: %+v, %v, %v", s, sure, err)
 	}
 }
 
-func FuzzParseState(f *testing.F) {
-	f.Add(Founding())
-	f.Add(must(State{Index: 1, Term: 2, Checkpoint: peers.Checkpoint{Size: 3}}.marshal()))
+func readFile(t testing.TB, raw []byte) (State, bool, error) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, stateName), raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return (&stateFile{dir: dir}).read()
+}
+
+// A write that power cut short, or a flipped bit, leaves an older state that
+// knows that it may not be the newest; damage to both slots refuses the start.
+func TestATornStateIsNotTakenForTheNewest(t *testing.T) {
+	dir := t.TempDir()
+	f := &stateFile{dir: dir}
+	for size := range uint64(5) {
+		c := peers.Checkpoint{}
+		if size > 0 {
+			c = peers.Checkpoint{Size: size, Cosignatures: []peers.Cosignature{{Region: "110000", Time: 1, Signature: make([]byte, 70)}}}
+		}
+		if err := f.write(State{Index: size, Checkpoint: c}); err != nil {
+			t.Fatal(err)
+		}
+		again := &stateFile{dir: dir}
+		if s, sure, err := again.read(); err != nil || !sure || s.Checkpoint.Size != size || again.serial != f.serial {
+			t.Fatalf("wrote size %d, read %+v, %v, %v", size, s, sure, err)
+		}
+	}
+	whole := must(os.ReadFile(filepath.Join(dir, stateName)))
+	for at := 0; at < len(whole); at += 13 {
+		torn := slices.Clone(whole)
+		torn[at] ^= 1
+		s, sure, err := readFile(t, torn)
+		if err != nil || sure || s.Checkpoint.Size != 3 && s.Checkpoint.Size != 4 {
+			t.Fatalf("byte %d flipped: %+v, sure %v, %v", at, s, sure, err)
+		}
+		torn[(at+slotSize)%len(torn)] ^= 1
+		if _, _, err := readFile(t, torn); err == nil {
+			t.Fatalf("byte %d flipped in both slots: not refused", at%slotSize)
+		}
+	}
+	if _, _, err := readFile(t, whole[:slotSize]); err == nil {
+		t.Error("half a file is not refused")
+	}
+}
+
+func FuzzParseSlot(f *testing.F) {
+	f.Add(Founding()[:slotSize])
+	f.Add(must(State{Index: 1, Term: 2, Checkpoint: peers.Checkpoint{Size: 3}}.slot(7)))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		s, err := parseState(raw)
-		if err != nil {
+		s, serial, err := parseSlot(raw)
+		if err != nil || len(raw) != slotSize {
 			return
 		}
-		if again, err := s.marshal(); err != nil || string(again) != string(raw) {
+		if again, err := s.slot(serial); err != nil || string(again) != string(raw) {
 			t.Errorf("%x parses, but is spelled %x (%v)", raw, again, err)
 		}
 	})

@@ -10,16 +10,16 @@ import (
 
 // A signer holds the witness keys and what must be known before they are used.
 type signer struct {
-	dir    string
+	file   stateFile
 	region peers.Region
 	keys   []*sm.WitnessKey
 
 	state State
-	// founded says that the state is this witness's own. Without it, nothing
-	// is known of what the keys have signed.
-	founded bool
+	// sure says that the state is the last that the keys have signed. Without
+	// it, the others have to be asked.
+	sure bool
 	// floor is the largest size that others showed to have been signed by a
-	// key of ours: a witness without a state signs nothing at or below it.
+	// key of ours: a witness that is not sure signs nothing at or below it.
 	floor    uint64
 	answered map[peers.Region]bool // regions that said what they hold of ours
 	waiting  *Mark                 // to be signed once enough have answered
@@ -27,9 +27,9 @@ type signer struct {
 }
 
 func openSigner(cfg Config) (*signer, error) {
-	s := &signer{dir: cfg.Dir, region: cfg.Region, keys: cfg.Keys, answered: map[peers.Region]bool{}}
+	s := &signer{file: stateFile{dir: cfg.Dir}, region: cfg.Region, keys: cfg.Keys, answered: map[peers.Region]bool{}}
 	var err error
-	if s.state, s.founded, err = ReadState(cfg.Dir); err != nil {
+	if s.state, s.sure, err = s.file.read(); err != nil {
 		return nil, err
 	}
 	if c := s.state.Checkpoint; c.Size > 0 && c.Ledger != cfg.LedgerID {
@@ -58,7 +58,7 @@ func (s *signer) heard(from peers.Region, own peers.Checkpoint) (forgotten *peer
 		}
 		last := s.state.Checkpoint
 		switch {
-		case !s.founded:
+		case !s.sure:
 			s.floor = max(s.floor, own.Size)
 		case own.Size > last.Size || own.Size == last.Size && !own.Same(last):
 			return &own
@@ -69,8 +69,9 @@ func (s *signer) heard(from peers.Region, own peers.Checkpoint) (forgotten *peer
 }
 
 // ready says whether enough regions have answered. With a state, k - 1 others
-// are asked to be sure that it is the newest: with fewer nothing could be
-// witnessed anyway. Without one all others are: any of them may hold the last.
+// are asked to find out if it was put back: with fewer nothing could be
+// witnessed anyway. Without one, or with a torn one, all others are: any of
+// them may hold the last.
 func (s *signer) ready(set peers.WitnessSet) bool {
 	others, answered := 0, 0
 	for _, r := range set.Regions() {
@@ -82,7 +83,7 @@ func (s *signer) ready(set peers.WitnessSet) bool {
 			answered++
 		}
 	}
-	if !s.founded {
+	if !s.sure {
 		return answered == others
 	}
 	return answered >= min(set.K-1, others)
@@ -96,10 +97,10 @@ func (s *signer) remember(next State) error {
 	if next.Checkpoint.Size <= s.floor {
 		return ErrBackwards
 	}
-	if err := next.write(s.dir); err != nil {
+	if err := s.file.write(next); err != nil {
 		return err
 	}
-	s.state, s.founded, s.checked = next, true, true
+	s.state, s.sure, s.checked = next, true, true
 	return nil
 }
 

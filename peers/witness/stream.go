@@ -185,6 +185,10 @@ func (w *Witness) push(h heard) {
 	w.mu.Lock()
 	w.signed = h
 	w.mu.Unlock()
+	w.send(h)
+}
+
+func (w *Witness) send(h heard) {
 	for _, p := range w.pushers {
 		select {
 		case p.out <- h:
@@ -236,11 +240,11 @@ func (w *Witness) pushTo(ctx context.Context, p *pusher) error {
 	last := w.signed
 	w.mu.Unlock()
 	for next := last; ; {
-		if next.checkpoint.Size > 0 {
+		if next.checkpoint.Size > 0 || len(next.mark) > 0 {
 			if err := c.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
 				return err
 			}
-			if _, err := c.Write(appendChunk(appendChunk(nil, next.checkpoint.Marshal()), next.mark)); err != nil {
+			if _, err := c.Write(appendChunk(appendChunk(nil, textOf(next.checkpoint)), next.mark)); err != nil {
 				return err
 			}
 		}

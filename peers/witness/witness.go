@@ -219,8 +219,8 @@ func (w *Witness) Run(ctx context.Context) error {
 		case h := <-w.heard:
 			err = w.onHeard(h)
 		case <-ticker.C:
-			if err = w.release(); err == nil {
-				err = w.checkOwn()
+			if err = w.checkOwn(); err == nil {
+				err = w.release()
 			}
 			w.look()
 			if n++; err == nil && n%saveEach == 0 {

@@ -37,6 +37,20 @@ func (m *member) bundles(kind Kind) (found []Evidence) {
 	return found
 }
 
+// state is what a member's witness has on disk.
+func (m *member) state() (State, bool, error) {
+	return (&stateFile{dir: filepath.Join(m.dir, "witness")}).read()
+}
+
+// remember writes a state in the place of a witness that is killed behind it.
+func (m *member) remember(s State) error {
+	f := &stateFile{dir: filepath.Join(m.dir, "witness")}
+	if _, _, err := f.read(); err != nil {
+		return err
+	}
+	return f.write(s)
+}
+
 func (m *member) alarmed(alarm Alarm) func() bool {
 	return func() bool { return slices.Contains(m.witness.Status().Alarms, alarm) }
 }
@@ -61,7 +75,7 @@ func TestWhatAllHaveSeenIsWitnessed(t *testing.T) {
 		if _, _, err := m.witness.Around(3); err != ErrUnwitnessed {
 			t.Errorf("%s: a leaf that is not there: %v", r, err)
 		}
-		if state, _, err := ReadState(filepath.Join(m.dir, "witness")); err != nil || state.Index != 7 || state.Checkpoint.Size != 3 {
+		if state, _, err := m.state(); err != nil || state.Index != 7 || state.Checkpoint.Size != 3 {
 			t.Errorf("%s: state %+v, %v", r, state, err)
 		}
 		eventually(t, "no alarm", func() bool { return len(m.witness.Status().Alarms) == 0 })

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -77,7 +78,7 @@ func newWorld(t testing.TB) *world {
 			w: w, region: r, ledger: newLedger(w.genesis), dir: filepath.Join(w.dir, string(r)), clock: time.Now,
 			conns: map[net.Conn]bool{},
 		}
-		if err := (State{}).write(mustDir(t, filepath.Join(w.dir, string(r), "witness"))); err != nil {
+		if err := os.WriteFile(filepath.Join(mustDir(t, filepath.Join(w.dir, string(r), "witness")), stateName), Founding(), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
