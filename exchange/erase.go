@@ -18,9 +18,10 @@ func (s *Service) Erase(ctx context.Context, p Principal, id EntryID, reason Era
 	if !reason.Known() {
 		return ErasureView{}, Fail(KindInvalid, "ERASURE_REASON", "reason 只能是 repaired、withdrawn、expired", "reason must be repaired, withdrawn or expired")
 	}
-	// One order at a time: the number of orders is part of an order's id.
-	s.orders.Lock()
-	defer s.orders.Unlock()
+	// One order at a time on a record: their number is part of an order's id.
+	orders := &s.orders[int(id[0])%len(s.orders)]
+	orders.Lock()
+	defer orders.Unlock()
 	v, err := s.Casebook.Record(id)
 	if err != nil {
 		return ErasureView{}, err

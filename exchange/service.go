@@ -31,7 +31,7 @@ type Config struct {
 type Service struct {
 	Config
 	keys   reservations
-	orders sync.Mutex // see Erase
+	orders [64]sync.Mutex // of records, by the first byte of their id; see Erase
 }
 
 // NewService makes the write door.

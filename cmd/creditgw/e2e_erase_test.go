@@ -17,6 +17,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
 
@@ -55,6 +56,7 @@ func TestServeErasesARecordEverywhere(t *testing.T) {
 	down.stop()
 
 	var order httpapi.Erasure
+	ordered := time.Now()
 	origin.creditctl(&order, exitDone, "erase", record.String(), "--reason", "repaired", "--now")
 	if v := origin.recordView(record); v.Body != nil || v.Author != nil || order.Reason != exchange.ReasonRepaired {
 		t.Errorf("at the origin it reads %+v after %+v", v, order)
@@ -65,7 +67,10 @@ func TestServeErasesARecordEverywhere(t *testing.T) {
 		last := app.items[len(app.items)-1]
 		return last.Record == record && last.Op == exchange.OpCancel && last.SubjectName == ""
 	})
+	stopped := time.Since(ordered)
 	origin.awaitErased(record, down)
+	t.Logf("the app was told to take it down after %v, the three had stated its erasure after %v",
+		stopped.Round(time.Millisecond), time.Since(ordered).Round(time.Millisecond))
 	down.start()
 	for _, n := range []*gateway{origin, home} {
 		n.awaitErased(record)
