@@ -55,6 +55,7 @@ type gateway struct {
 // agencies are the authorities of the sample register that send files.
 var agencies = map[peers.Region]string{
 	"110000": "111100000000030173", "120000": tianjinAuthority, "130000": "12130000000003033X", "140000": "12140000000003041W",
+	"150000": "1215000000000305XQ", // joins later
 }
 
 // startCluster founds a ledger through the command line, starts the nodes and

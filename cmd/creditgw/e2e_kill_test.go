@@ -24,6 +24,8 @@ type load struct {
 	home  *gateway
 	acked []exchange.EntryID // of every record sent, in order; each was answered
 	err   error
+
+	slowest time.Duration // from the first attempt of a file to its answer
 }
 
 const rowsPerFile = 7
@@ -48,6 +50,8 @@ func (l *load) file() {
 	}
 	giveUp, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	began := time.Now()
+	defer func() { l.slowest = max(l.slowest, time.Since(began)) }()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {

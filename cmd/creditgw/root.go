@@ -16,6 +16,7 @@ func (p *program) commands() []*cobra.Command {
 		p.initCommand(),
 		p.genesisCommand(),
 		p.tokenCommand(),
+		p.memberCommand(),
 		p.serveCommand(),
 		p.configCommand(),
 		p.checkCommand(),

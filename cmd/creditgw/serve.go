@@ -128,8 +128,8 @@ func fatal(logger *slog.Logger) func(error) {
 	}
 }
 
-// loadGenesis reads the genesis and demands that this node is in it as its own
-// directory says.
+// loadGenesis reads the genesis and demands that it does not contradict this
+// node's own directory. A node that is not in it waits to be let in.
 func loadGenesis(dir string, self peers.Member) (*peers.Genesis, error) {
 	path := filepath.Join(dir, genesisName)
 	g, err := readGenesis(path)
@@ -142,9 +142,8 @@ func loadGenesis(dir string, self peers.Member) (*peers.Genesis, error) {
 	if err := g.Verify(); err != nil {
 		return nil, &message{text: text{"创世文件无效 " + path, "the genesis is not valid: " + path}, cause: err}
 	}
-	m, ok := g.Member(self.Region)
-	if !ok || !m.Node.Key.Equal(self.Node.Key) || !m.Batch.Equal(self.Batch) || m.Node.ID != self.Node.ID {
-		return nil, &message{text: text{"创世文件里没有本节点，或密钥不同", "the genesis lacks this node, or has other keys"}}
+	if err := checkFounder(&g, self); err != nil {
+		return nil, err
 	}
 	return &g, nil
 }

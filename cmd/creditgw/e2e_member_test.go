@@ -1,0 +1,200 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/exchange/httpapi"
+	"github.com/xinqiao/creditgw/peers"
+)
+
+// slowestWrite is how long a write may take while members come and go.
+const slowestWrite = 5 * time.Second
+
+// A region joins step by step, writes, votes and leaves, another one replaces
+// its keys, and all the while the others' agencies send files: none is lost,
+// none fails, none waits long.
+func TestServeMembersChangeUnderLoad(t *testing.T) {
+	c := startCluster(t)
+	rotating := c.region("140000")
+	var loads []*load
+	for i, n := range c.nodes {
+		if n != rotating {
+			loads = append(loads, &load{gateway: n, home: c.nodes[(i+1)%len(c.nodes)]})
+		}
+	}
+	ctx, end := context.WithCancel(context.Background())
+	var sending sync.WaitGroup
+	for _, l := range loads {
+		sending.Go(func() { l.run(ctx) })
+	}
+	stop := func() { end(); sending.Wait() }
+	defer stop()
+
+	// 内蒙古 joins: at first it reads.
+	joiner := newGateway(t, c.dir, "150000", freePort(t))
+	c.copyGenesis(joiner)
+	creditgw(t, "member", "join", "--dir", joiner.dir, "--passphrase-file", joiner.file("passphrase"))
+	c.decide(readChange(t, joiner, joinName))
+	joiner.start()
+	joiner.awaitReady()
+	joiner.awaitSize(c.nodes[0].size())
+	c.decide(peers.Change{Change: peers.ChangeStage, Region: "150000", Stage: "verified"})
+	c.decide(peers.Change{Change: peers.ChangeStage, Region: "150000", Stage: "voter"})
+	c.awaitMembership(joiner, "voter")
+
+	// Shanxi replaces its batch key and its node key.
+	for _, purpose := range []string{"batch", "node"} {
+		old := rotating.key(purpose)
+		creditgw(t, "member", "key-add", "--purpose", purpose, "--dir", rotating.dir, "--passphrase-file", rotating.file("passphrase"))
+		c.decide(readChange(t, rotating, "key-add-"+purpose+".json"))
+		rotating.stop()
+		rotating.start()
+		rotating.awaitReady()
+		c.decide(peers.Change{Change: peers.ChangeKeyRetire, Region: rotating.region, Purpose: purpose, KeyID: old[:]})
+	}
+	newPhone(c.nodes[0]).await(rotating.submit(exchange.WaitCommitted, rotating.notice(c.nodes[0].region))...)
+
+	c.decide(peers.Change{Change: peers.ChangeLeave, Region: "150000"})
+	c.awaitMembership(joiner, "left")
+	joiner.stop()
+	stop()
+	for _, l := range loads {
+		if l.err != nil {
+			t.Fatalf("%s, after %d records: %v", l.region, len(l.acked), l.err)
+		}
+		t.Logf("%s: %d records, the slowest file took %s", l.region, len(l.acked), l.slowest)
+		if l.slowest > slowestWrite {
+			t.Errorf("%s: a write took %s", l.region, l.slowest)
+		}
+	}
+	c.checkLoads(loads)
+}
+
+// copyGenesis hands the genesis to a region that is not in it.
+func (c *cluster) copyGenesis(n *gateway) {
+	c.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(c.dir, genesisName))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(n.dir, genesisName), raw, 0o644)
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func readChange(t *testing.T, n *gateway, name string) (change peers.Change) {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(n.dir, name))
+	if err == nil {
+		err = json.Unmarshal(raw, &change)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return change
+}
+
+// decide has the regions that vote propose and approve a change, each through
+// its own node, and waits until all founders know it in force.
+func (c *cluster) decide(change peers.Change) {
+	c.t.Helper()
+	first := c.nodes[0]
+	if _, err := first.client(exchange.RoleOperator).Propose(first.context(), change); err != nil {
+		c.t.Fatalf("%s: %v", change.Change, err)
+	}
+	for _, n := range c.nodes[1:] {
+		var open *httpapi.ProposalView
+		eventually(c.t, string(n.region)+" sees the proposal or its effect", func() bool {
+			open = c.openProposal(n, change)
+			return open != nil || c.decided(n, change)
+		})
+		if open == nil {
+			break
+		}
+		if _, err := n.client(exchange.RoleOperator).Approve(n.context(), open.Index, open.Digest); err != nil {
+			c.t.Fatalf("%s approves %s: %v", n.region, change.Change, err)
+		}
+		// One after the other: the last approval that counts closes it.
+		eventually(c.t, string(n.region)+"'s approval is on the ledger", func() bool {
+			p := c.openProposal(n, change)
+			return p == nil || len(p.Approved) > len(open.Approved)
+		})
+	}
+	for _, n := range c.nodes {
+		eventually(c.t, string(change.Change)+" is in force at "+string(n.region), func() bool { return c.openProposal(n, change) == nil })
+	}
+}
+
+func (c *cluster) openProposal(n *gateway, change peers.Change) *httpapi.ProposalView {
+	page, err := n.client(exchange.RoleOperator).Proposals(n.context())
+	if err != nil {
+		return nil
+	}
+	for _, p := range page.Items {
+		if p.Change.Change == change.Change && p.Change.Region == change.Region {
+			return &p
+		}
+	}
+	return nil
+}
+
+// decided says whether a node has the directory that the first one has, with
+// nothing open.
+func (c *cluster) decided(n *gateway, _ peers.Change) bool {
+	ours, err := n.client(exchange.RoleOperator).Members(n.context())
+	if err != nil {
+		return false
+	}
+	first, err := c.nodes[0].client(exchange.RoleOperator).Members(n.context())
+	return err == nil && first.Root == ours.Root && first.LedgerSize >= ours.LedgerSize && c.openProposal(c.nodes[0], peers.Change{}) == nil
+}
+
+// awaitMembership waits until every founder has a region in a stage.
+func (c *cluster) awaitMembership(of *gateway, stage string) {
+	c.t.Helper()
+	for _, n := range c.nodes {
+		eventually(c.t, string(n.region)+" has "+string(of.region)+" as "+stage, func() bool {
+			m, err := n.client(exchange.RoleOperator).Members(n.context())
+			if err != nil {
+				return false
+			}
+			for _, r := range m.Regions {
+				if r.Region == of.region && r.Stage == stage {
+					return true
+				}
+			}
+			return false
+		})
+	}
+}
+
+func (n *gateway) awaitSize(size uint64) {
+	n.t.Helper()
+	eventually(n.t, string(n.region)+" has caught up", func() bool { return n.size() >= size })
+}
+
+// key is the id of the region's key in force.
+func (n *gateway) key(purpose string) (id [16]byte) {
+	n.t.Helper()
+	m, err := n.client(exchange.RoleOperator).Members(n.context())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, r := range m.Regions {
+		for _, k := range r.Keys {
+			if r.Region == n.region && k.Purpose == purpose && k.Until == 0 {
+				id = k.KeyID
+			}
+		}
+	}
+	return id
+}
