@@ -41,6 +41,7 @@ func TestServeMembersChangeUnderLoad(t *testing.T) {
 
 	// 内蒙古 joins: at first it reads.
 	joiner := newGateway(t, c.dir, "150000", freePort(t))
+	t.Cleanup((&cluster{t: t, nodes: []*gateway{joiner}}).report)
 	c.copyGenesis(joiner)
 	creditgw(t, "member", "join", "--dir", joiner.dir, "--passphrase-file", joiner.file("passphrase"))
 	c.decide(readChange(t, joiner, joinName))
@@ -104,10 +105,11 @@ func readChange(t *testing.T, n *gateway, name string) (change peers.Change) {
 }
 
 // decide has the regions that vote propose and approve a change, each through
-// its own node, and waits until all founders know it in force.
+// its own node, and waits until all founders have it in force.
 func (c *cluster) decide(change peers.Change) {
 	c.t.Helper()
 	first := c.nodes[0]
+	before := first.directory()
 	if _, err := first.client(exchange.RoleOperator).Propose(first.context(), change); err != nil {
 		c.t.Fatalf("%s: %v", change.Change, err)
 	}
@@ -115,7 +117,7 @@ func (c *cluster) decide(change peers.Change) {
 		var open *httpapi.ProposalView
 		eventually(c.t, string(n.region)+" sees the proposal or its effect", func() bool {
 			open = c.openProposal(n, change)
-			return open != nil || c.decided(n, change)
+			return open != nil || n.directory() != before
 		})
 		if open == nil {
 			break
@@ -130,8 +132,19 @@ func (c *cluster) decide(change peers.Change) {
 		})
 	}
 	for _, n := range c.nodes {
-		eventually(c.t, string(change.Change)+" is in force at "+string(n.region), func() bool { return c.openProposal(n, change) == nil })
+		eventually(c.t, string(change.Change)+" is in force at "+string(n.region), func() bool { return n.directory() != before })
 	}
+}
+
+// directory is the root of the directory as a node has it.
+func (n *gateway) directory() (root string) {
+	n.t.Helper()
+	eventually(n.t, string(n.region)+" shows its members", func() bool {
+		m, err := n.client(exchange.RoleOperator).Members(n.context())
+		root = m.Root.String()
+		return err == nil
+	})
+	return root
 }
 
 func (c *cluster) openProposal(n *gateway, change peers.Change) *httpapi.ProposalView {
@@ -145,17 +158,6 @@ func (c *cluster) openProposal(n *gateway, change peers.Change) *httpapi.Proposa
 		}
 	}
 	return nil
-}
-
-// decided says whether a node has the directory that the first one has, with
-// nothing open.
-func (c *cluster) decided(n *gateway, _ peers.Change) bool {
-	ours, err := n.client(exchange.RoleOperator).Members(n.context())
-	if err != nil {
-		return false
-	}
-	first, err := c.nodes[0].client(exchange.RoleOperator).Members(n.context())
-	return err == nil && first.Root == ours.Root && first.LedgerSize >= ours.LedgerSize && c.openProposal(c.nodes[0], peers.Change{}) == nil
 }
 
 // awaitMembership waits until every founder has a region in a stage.
