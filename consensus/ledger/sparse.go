@@ -25,20 +25,44 @@ type Blinder func(purpose string, place []byte) sm.Digest
 // sparsePad is the mask of how many levels a leaf is pushed further down.
 const sparsePad = 3
 
-// SparseTree is a tree over leaves that ascend by key, each once. It computes
-// what it is asked for and keeps nothing.
+// partBits is the depth at which a tree keeps the hashes of its parts: a path
+// costs the leaves of one part and not of all.
+const partBits = 10
+
+// SparseTree is a tree over leaves that ascend by key, each once. It is
+// immutable and safe for concurrent use.
 type SparseTree struct {
-	Leaves []SparseLeaf
-	Blind  Blinder
+	leaves []SparseLeaf
+	blind  Blinder
+	parts  map[sm.Digest]sm.Digest // by the first partBits bits of their keys
+	root   sm.Digest
+}
+
+// NewSparseTree computes the whole tree once.
+func NewSparseTree(leaves []SparseLeaf, blind Blinder) *SparseTree {
+	t := &SparseTree{leaves: leaves, blind: blind, parts: map[sm.Digest]sm.Digest{}}
+	for rest := leaves; len(rest) > 0; {
+		prefix := first(rest[0].Key, partBits)
+		n := 1
+		for n < len(rest) && first(rest[n].Key, partBits) == prefix {
+			n++
+		}
+		if n > 1 {
+			t.parts[prefix] = t.compute(rest[:n], prefix, partBits)
+		}
+		rest = rest[n:]
+	}
+	t.root = t.node(leaves, sm.Digest{}, 0)
+	return t
 }
 
 // Root fixes the whole map.
-func (t SparseTree) Root() sm.Digest { return t.node(t.Leaves, sm.Digest{}, 0) }
+func (t *SparseTree) Root() sm.Digest { return t.root }
 
 // Path shows the pair of a key under the root: the hashes beside its way, lowest
 // first. It is false when the key has none.
-func (t SparseTree) Path(key sm.Digest) ([]sm.Digest, bool) {
-	leaves, depth := t.Leaves, 0
+func (t *SparseTree) Path(key sm.Digest) ([]sm.Digest, bool) {
+	leaves, depth := t.leaves, 0
 	var path []sm.Digest
 	for ; len(leaves) > 1; depth++ {
 		left, right := split(leaves, depth)
@@ -75,7 +99,14 @@ func VerifySparse(leaf SparseLeaf, path []sm.Digest, root sm.Digest) error {
 
 // node is the hash of the part of the tree with these leaves, whose keys begin
 // with the first depth bits of prefix.
-func (t SparseTree) node(leaves []SparseLeaf, prefix sm.Digest, depth int) sm.Digest {
+func (t *SparseTree) node(leaves []SparseLeaf, prefix sm.Digest, depth int) sm.Digest {
+	if depth == partBits && len(leaves) > 1 {
+		return t.parts[first(prefix, partBits)]
+	}
+	return t.compute(leaves, prefix, depth)
+}
+
+func (t *SparseTree) compute(leaves []SparseLeaf, prefix sm.Digest, depth int) sm.Digest {
 	switch len(leaves) {
 	case 0:
 		return t.empty(prefix, depth)
@@ -93,15 +124,13 @@ func (t SparseTree) node(leaves []SparseLeaf, prefix sm.Digest, depth int) sm.Di
 }
 
 // end is where a leaf lies that is alone at a depth.
-func (t SparseTree) end(key sm.Digest, depth int) int {
-	return min(depth+int(t.Blind("depth", key[:])[0]&sparsePad), 8*sm.DigestSize)
+func (t *SparseTree) end(key sm.Digest, depth int) int {
+	return min(depth+int(t.blind("depth", key[:])[0]&sparsePad), 8*sm.DigestSize)
 }
 
-func (t SparseTree) empty(prefix sm.Digest, depth int) sm.Digest {
-	for i := depth; i < 8*sm.DigestSize; i++ {
-		prefix = with(prefix, i, 0) // what lies below the part is no part of its name
-	}
-	return t.Blind("empty", binary.BigEndian.AppendUint16(prefix[:], uint16(depth)))
+func (t *SparseTree) empty(prefix sm.Digest, depth int) sm.Digest {
+	prefix = first(prefix, depth) // what lies below the part is no part of its name
+	return t.blind("empty", binary.BigEndian.AppendUint16(prefix[:], uint16(depth)))
 }
 
 // The first bytes keep the hashes of this tree apart from those of RFC 6962.
@@ -125,6 +154,16 @@ func bit(key sm.Digest, i int) int { return int(key[i/8]>>(7-i%8)) & 1 }
 
 func with(key sm.Digest, i, value int) sm.Digest {
 	key[i/8] = key[i/8]&^(0x80>>(i%8)) | byte(value<<(7-i%8))
+	return key
+}
+
+// first keeps the first n bits of a key.
+func first(key sm.Digest, n int) sm.Digest {
+	if n%8 != 0 {
+		key[n/8] &= 0xff << (8 - n%8)
+		n += 8 - n%8
+	}
+	clear(key[n/8:])
 	return key
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -42,6 +43,7 @@ type Casebook struct {
 	db     *bolt.DB
 	recent *recentEvents
 	ahead  kept // set before the first event is folded
+	bound  atomic.Pointer[boundMap]
 
 	mu      sync.Mutex
 	done    meta          // of the last committed transaction

@@ -184,8 +184,10 @@ func (c *Casebook) Bind() (exchange.Bound, error) {
 		if err != nil || !ok {
 			return orDamaged(err)
 		}
-		tree, err := c.mapAt(b, m.Position)
-		out = exchange.Bound{At: m.Position, Size: m.Followed, Root: tree.Root()}
+		bound, err := c.boundAt(b, m.Position)
+		if err == nil {
+			out = exchange.Bound{At: m.Position, Size: m.Followed, Root: bound.Root()}
+		}
 		return err
 	})
 	return out, err
@@ -231,7 +233,7 @@ func (c *Casebook) holding(b buckets, at exchange.Position, a *anchor, place sm.
 	if !known {
 		return exchange.Holding{}, exchange.ErrNotFound
 	}
-	tree, err := c.mapAt(b, at)
+	tree, err := c.boundAt(b, at)
 	if err != nil {
 		return exchange.Holding{}, err
 	}
@@ -242,27 +244,46 @@ func (c *Casebook) holding(b buckets, at exchange.Position, a *anchor, place sm.
 	return exchange.Holding{Records: records, Salt: c.salt(place, records), Path: path}, nil
 }
 
-// mapAt is the map as of a position.
-func (c *Casebook) mapAt(b buckets, at exchange.Position) (ledger.SparseTree, error) {
-	tree := ledger.SparseTree{Blind: func(purpose string, place []byte) sm.Digest {
+// boundMap is the map as of a position. The one that was anchored last is kept:
+// it is what statements are made of.
+type boundMap struct {
+	at exchange.Position
+	*ledger.SparseTree
+}
+
+func (c *Casebook) boundAt(b buckets, at exchange.Position) (*boundMap, error) {
+	if kept := c.bound.Load(); kept != nil && kept.at == at {
+		return kept, nil
+	}
+	leaves, err := c.leavesAt(b, at)
+	if err != nil {
+		return nil, err
+	}
+	bound := &boundMap{at, ledger.NewSparseTree(leaves, func(purpose string, place []byte) sm.Digest {
 		return c.cfg.IDSecret.Digest("holdings "+purpose, place)
-	}}
+	})}
+	c.bound.Store(bound)
+	return bound, nil
+}
+
+// leavesAt are the subjects' places, ascending.
+func (c *Casebook) leavesAt(b buckets, at exchange.Position) (leaves []ledger.SparseLeaf, err error) {
 	rows := b.holdings.Cursor()
 	for key, _ := rows.First(); key != nil; {
 		place := sm.Digest(key[:sm.DigestSize])
 		records, known, err := recordsAt(b, at, place)
 		if err != nil {
-			return tree, err
+			return nil, err
 		}
 		if known {
 			value := exchange.Holdings(c.salt(place, records), records)
-			tree.Leaves = append(tree.Leaves, ledger.SparseLeaf{Key: place, Value: value})
+			leaves = append(leaves, ledger.SparseLeaf{Key: place, Value: value})
 		}
 		for key != nil && bytes.HasPrefix(key, place[:]) {
 			key, _ = rows.Next()
 		}
 	}
-	return tree, nil
+	return leaves, nil
 }
 
 // recordsAt lists a subject's records, ascending; known is false when it had no

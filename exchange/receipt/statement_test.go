@@ -23,7 +23,7 @@ const (
 
 // holds is a map of Beijing's: a firm's records, and many subjects besides.
 type holds struct {
-	tree    ledger.SparseTree
+	tree    *ledger.SparseTree
 	records map[string][]exchange.EntryID
 }
 
@@ -31,20 +31,23 @@ func salt(uscc string) sm.Digest { return sm.HMAC([]byte("secret"), []byte(uscc)
 
 func newHolds(w *world, subjects int) *holds {
 	h := &holds{records: map[string][]exchange.EntryID{firm: {{1}, {2}}, otherFirm: nil}}
-	h.tree.Blind = func(purpose string, place []byte) sm.Digest {
-		return sm.HMAC([]byte("secret"), []byte(purpose), place)
-	}
+	var leaves []ledger.SparseLeaf
 	for uscc, records := range h.records {
-		h.tree.Leaves = append(h.tree.Leaves, ledger.SparseLeaf{
+		leaves = append(leaves, ledger.SparseLeaf{
 			Key: exchange.SubjectKey(w.ledger, beijing, uscc), Value: exchange.Holdings(salt(uscc), records),
 		})
 	}
 	for i := range subjects {
 		d := sm.Sum([]byte{byte(i), byte(i >> 8)})
-		h.tree.Leaves = append(h.tree.Leaves, ledger.SparseLeaf{Key: d, Value: d})
+		leaves = append(leaves, ledger.SparseLeaf{Key: d, Value: d})
 	}
-	slices.SortFunc(h.tree.Leaves, func(a, b ledger.SparseLeaf) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	slices.SortFunc(leaves, func(a, b ledger.SparseLeaf) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	h.tree = ledger.NewSparseTree(leaves, blind)
 	return h
+}
+
+func blind(purpose string, place []byte) sm.Digest {
+	return sm.HMAC([]byte("secret"), []byte(purpose), place)
 }
 
 // anchor puts the map onto the ledger as a region's.
@@ -135,12 +138,11 @@ func TestNothingElseCanBeStated(t *testing.T) {
 		"another path":        {"STATEMENT", func(s *Statement) { s.Path = s.Path[1:] }},
 		"another body":        {"STATEMENT", func(s *Statement) { s.Body[3] ^= 1 }},
 		"of a map never anchored": {"STATEMENT", func(s *Statement) {
-			lie := newHolds(w, 0)
-			lie.tree.Leaves = lie.tree.Leaves[:1]
-			lie.tree.Leaves[0] = ledger.SparseLeaf{Key: exchange.SubjectKey(w.ledger, beijing, firm), Value: exchange.Holdings(sm.Digest{}, nil)}
+			leaf := ledger.SparseLeaf{Key: exchange.SubjectKey(w.ledger, beijing, firm), Value: exchange.Holdings(sm.Digest{}, nil)}
+			lie := ledger.NewSparseTree([]ledger.SparseLeaf{leaf}, blind)
 			s.Records, s.Salt = nil, sm.Digest{}
-			s.Path, _ = lie.tree.Path(lie.tree.Leaves[0].Key)
-			s.Body = must[[]byte](t)(peers.Anchor{Size: 4, Root: lie.tree.Root()}.Encode())
+			s.Path, _ = lie.Path(leaf.Key)
+			s.Body = must[[]byte](t)(peers.Anchor{Size: 4, Root: lie.Root()}.Encode())
 		}},
 		"of an entry of another":    {"STATEMENT", func(s *Statement) { s.Receipt = note }},
 		"of no firm":                {"FORM", func(s *Statement) { s.Subject = "911" }},
