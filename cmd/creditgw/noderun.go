@@ -157,6 +157,9 @@ func (n *node) ready() []string {
 	if n.drain.Forked() {
 		why = append(why, "OUTBOX_FORKED")
 	}
+	if n.drain.HeldBack() {
+		why = append(why, "OUTBOX_HELD_BACK")
+	}
 	if n.casebook.Position() < n.journal.Last() {
 		why = append(why, "CASEBOOK_BEHIND")
 	}

@@ -31,6 +31,7 @@ type Config struct {
 type Drain struct {
 	cfg    Config
 	forked atomic.Bool
+	wait   wait
 }
 
 // Pauses between sessions after a fault that only time can mend. While batches
@@ -105,6 +106,7 @@ func (d *Drain) session(ctx context.Context) error {
 		return err
 	}
 	s := &session{Drain: d}
+	defer d.wait.end()
 	s.seq, s.previous = d.cfg.Ledger.LastBatch(d.cfg.Cutter.Region)
 	if err := s.resend(ctx); err != nil {
 		return err
@@ -241,6 +243,9 @@ func (s *session) send(ctx context.Context, b exchange.Batch, cut exchange.Batch
 		return err
 	}
 	s.seq, s.previous = b.Preamble.Seq, sm.Sum(b.RawPreamble)
+	if len(s.flights) == 0 {
+		s.wait.begin(s.cfg.Ledger.Head().Size)
+	}
 	s.flights = append(s.flights, flight{cut: cut, since: time.Now(), wait: s.cfg.Proposer.Start(ctx, raw)})
 	return nil
 }
@@ -248,10 +253,16 @@ func (s *session) send(ctx context.Context, b exchange.Batch, cut exchange.Batch
 // land takes the answer on the oldest batch in flight.
 func (s *session) land(ctx context.Context) error {
 	f := s.flights[0]
-	s.flights = s.flights[1:]
+	complaint := time.AfterFunc(heldAfter, s.complain)
 	result, err := f.wait()
+	complaint.Stop()
 	if err != nil {
 		return err
+	}
+	if s.flights = s.flights[1:]; len(s.flights) > 0 {
+		s.wait.begin(s.cfg.Ledger.Head().Size)
+	} else {
+		s.wait.end()
 	}
 	s.pace.Landed(time.Since(f.since))
 	r := result.Rejection

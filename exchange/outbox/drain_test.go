@@ -215,3 +215,38 @@ func wantFork(t *testing.T, d *outbox.Drain, stop func() error) {
 		t.Errorf("forked %v, ended with %v", forked, err)
 	}
 }
+
+// A leader that leaves one region out, and one that leaves out nobody but does
+// nothing: only of the first the region can say that it is held back.
+func TestALeaderThatLeavesOneRegionOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		others uint64 // entries of other regions, each second
+		held   bool
+	}{
+		"the others' batches come through": {1, true},
+		"nobody's do":                      {0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, l := newRegion(), &sharedLedger{latency: time.Minute}
+				d, stop := drain(t, r, l)
+				r.accept(3)
+				synctest.Wait()
+				for second := range 10 {
+					time.Sleep(time.Second) // the bubble's clock
+					l.others(c.others)
+					if held := d.HeldBack(); held != (c.held && second >= 4) {
+						t.Errorf("after %d s it is held back: %v", second+1, held)
+					}
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if d.HeldBack() {
+					t.Error("it is held back, and all has come through")
+				}
+				wantCanceled(t, stop)
+				wantAll(t, r, l)
+			})
+		})
+	}
+}

@@ -215,8 +215,23 @@ type sharedLedger struct {
 	seq      uint64
 	preamble sm.Digest
 	entries  []exchange.EntryID
+	foreign  uint64   // entries of other regions
 	sizes    []int    // of the batches accepted
 	proposed [][]byte // all, as they came
+}
+
+// others adds entries of other regions.
+func (l *sharedLedger) others(n uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.foreign += n
+}
+
+// Head leaves out what is judged and not answered yet, and so all of ours.
+func (l *sharedLedger) Head() exchange.Head {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return exchange.Head{Size: l.foreign}
 }
 
 func (l *sharedLedger) Directory() *peers.Directory { return founded().directory }
