@@ -99,18 +99,4 @@ var governanceChecks = []mutant{
 	if c, err = ParseCheckpoint([]byte(o.Checkpoint)); err != nil {`,
 		pkg: "./peers", run: "^TestHandoversThatShowNothing$|^TestWitnessesChangeHands$", quick: true,
 	},
-	{
-		check: "witnesses that a handover's checkpoint commits to",
-		file:  "peers/handover.go",
-		old:   `if next.Under(c.Directory, o.Records) != nil {`,
-		new:   `if false {`,
-		pkg:   "./peers", run: "^TestHandoversThatShowNothing$",
-	},
-	{
-		check: "order of handovers",
-		file:  "peers/handover.go",
-		old:   `if c.Size <= h.Size() {`,
-		new:   `if false {`,
-		pkg:   "./peers", run: "^TestHandoversThatShowNothing$",
-	},
 }

@@ -54,7 +54,7 @@ var proofChecks = []mutant{
 	{
 		check: "signature of a mark",
 		file:  "consensus/mark.go",
-		old:   `err = m.Verify(n.cfg.Ledger, n.cfg.NodeKey(m.Signer))`,
+		old:   `err = m.Verify(n.cfg.Ledger, n.cfg.NodeKeys(m.Signer)...)`,
 		new:   `_ = m.Verify`,
 		pkg:   "./consensus", run: "Mark",
 	},
