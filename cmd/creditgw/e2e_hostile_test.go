@@ -137,7 +137,8 @@ func greet(t *testing.T, addr string, words []byte) {
 	if _, err := s.Write(words); err != nil {
 		t.Fatal(err)
 	}
-	if answer, err := io.ReadAll(s); err == nil || len(answer) > 0 {
+	// The stream may end before the connection is closed, or by it.
+	if answer, _ := io.ReadAll(s); len(answer) > 0 {
 		t.Errorf("it answered %q", answer)
 	}
 }
