@@ -44,6 +44,7 @@ type member struct {
 	ledger *ledger
 	dir    string
 	clock  func() time.Time
+	spare  *sm.WitnessKey // held beside the one of the genesis
 
 	mu       sync.Mutex
 	handlers map[string]func(string, net.Conn)
@@ -99,9 +100,13 @@ func startWorld(t testing.TB) *world {
 }
 
 func (m *member) config() Config {
+	keys := []*sm.WitnessKey{m.w.keys[m.region]}
+	if m.spare != nil {
+		keys = append(keys, m.spare)
+	}
 	return Config{
 		Dir: filepath.Join(m.dir, "witness"), Evidence: filepath.Join(m.dir, "evidence"), Region: m.region,
-		LedgerID: m.w.genesis.LedgerID(), Keys: []*sm.WitnessKey{m.w.keys[m.region]}, Ledger: m.ledger, Network: m,
+		LedgerID: m.w.genesis.LedgerID(), Keys: keys, Ledger: m.ledger, Network: m,
 		Peers:    m.others,
 		ReadMark: readMark, Clock: m.clock, Logger: slog.New(slog.DiscardHandler),
 		Halted: func(h Halt) { m.halted <- h }, Took: func(time.Duration) {},
