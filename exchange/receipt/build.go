@@ -1,6 +1,7 @@
 package receipt
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/xinqiao/creditgw/consensus/ledger"
@@ -164,41 +165,49 @@ func (b *Builder) handovers(size uint64) ([]peers.Handover, error) {
 		}
 		o, err := peers.NewHandover(witnesses, after.Witnesses(), after.Records(), c)
 		if err != nil {
-			return nil, fmt.Errorf("handover at %d: %w", c.Size, err)
+			return nil, missing(fmt.Errorf("handover at %d: %w", c.Size, err))
 		}
 		out, witnesses = append(out, o), after.Witnesses()
 	}
 	return out, nil
 }
 
-// trimmed is the text of a kept checkpoint with what a stranger needs of it.
-// Which set judges it is what History.At says, too.
+// trimmed is the text of a kept checkpoint with what a stranger needs of it: the
+// cosignatures of the set that judges it, as History.At says, which is the one
+// behind the last handover before its size.
 func (b *Builder) trimmed(c peers.Checkpoint) (string, error) {
-	set, err := b.judges(c.Size)
+	kept, err := b.Checkpoints.Handovers()
 	if err != nil {
 		return "", err
 	}
-	t, err := c.Trim(set)
-	return string(t.Marshal()), err
-}
-
-// judges is the witness set behind the last handover before a size.
-func (b *Builder) judges(size uint64) (peers.WitnessSet, error) {
-	kept, err := b.Checkpoints.Handovers()
-	if err != nil {
-		return peers.WitnessSet{}, err
-	}
 	var last uint64
-	for _, c := range kept {
-		if c.Size < size {
-			last = c.Size
+	for _, h := range kept {
+		if h.Size < c.Size {
+			last = h.Size
+		}
+		if h.Size == c.Size {
+			c = h // those before the change judge it, and this one has theirs
 		}
 	}
 	d, err := b.Ledger.DirectoryAt(last)
 	if err != nil {
-		return peers.WitnessSet{}, err
+		return "", err
 	}
-	return d.Witnesses(), nil
+	t, err := c.Trim(d.Witnesses())
+	return string(t.Marshal()), missing(err)
+}
+
+// missing says what it means when a kept checkpoint can't be shown to a
+// stranger: this node was away when the witnesses changed.
+func missing(err error) error {
+	if !errors.Is(err, peers.ErrNotWitnessed) {
+		return err
+	}
+	e := exchange.Fail(exchange.KindUnavailable, "HANDOVER_MISSING",
+		"本节点缺少一次见证方变更的检查点", "this node lacks the checkpoint of a change of the witnesses")
+	e.Hint.ZH, e.Hint.EN = "请向另一地区的网关取得同一凭证", "get the same receipt from another region's gateway"
+	e.Cause = err
+	return e
 }
 
 // Disclose adds an entry's content, and the key of an agency that signed it.

@@ -2,6 +2,7 @@ package receipt
 
 import (
 	"crypto/rand"
+	"errors"
 	"slices"
 	"testing"
 
@@ -138,6 +139,32 @@ func TestReceiptsOutliveRotationsAndDepartures(t *testing.T) {
 		if changed(t, w, late, change) == "" {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// At the very size of a change those before it judge. A checkpoint of that size
+// that only those behind it have cosigned is kept too; the receipt has the
+// other one. A node that has neither says so.
+func TestReceiptAtTheSizeOfAChange(t *testing.T) {
+	w := newWorld(t)
+	index := w.commit(tianjin, w.notes(tianjin, 2)...)
+	next := must[*sm.WitnessKey](t)(sm.Generate[sm.Witness](rand.Reader))
+	w.keyAdd(beijing, peers.PurposeWitness, next.Public().Bytes(), next)
+	w.handovers = append(w.handovers, w.cosign(w.checkpoint(), tianjin, hebei, shanxi))
+	w.witness[beijing] = next
+	w.keep(beijing, tianjin, hebei)
+	if code := failed(t, w.entry(index), &w.genesis); code != "" {
+		t.Errorf("fails %s", code)
+	}
+	late := w.commit(tianjin, w.notes(tianjin, 1)...)
+	w.keep(beijing, tianjin, hebei)
+	if code := failed(t, w.entry(late), &w.genesis); code != "" {
+		t.Errorf("behind it, fails %s", code)
+	}
+	w.handovers = nil
+	var told *exchange.Error
+	if _, err := w.builder().Entry(late); !errors.As(err, &told) || told.Code != "HANDOVER_MISSING" {
+		t.Errorf("without the handover: %v", err)
 	}
 }
 
