@@ -19,13 +19,14 @@ const storedKeys = `
 Ack Reminder=1 State=2 At=3 Reason=4
 AckedAs Record=1 State=2 Code=3
 AcksReceived Acks=1
+AnchorMade At=1 Size=2 Root=3
 Authored Header=1 Body=2 Local=3 Home=4
 BatchCut Preamble=1 Signature=2 Wraps=3 Items=4
 BatchRefused Seq=1 Code=2 Item=3
-EntryAuthored Entry=1 Slot=2 Key=3 Acked=4 Order=5 Report=6
+EntryAuthored Entry=1 Slot=2 Key=3 Acked=4 Order=5 Report=6 Anchor=7
 ErasedItem Place=1 Local=2 ID=3 Slots=4 Code=5 Subject=6
 ErasureScope Node=1 Log=2 Backups=3
-Event At=1 Opened=2 Rows=3 Closed=4 Register=5 Bound=6 Unbound=7 Acks=8 Authored=9 Cut=10 Refused=11 Followed=12 Ordered=13 Erasing=14 LocalErased=15
+Event At=1 Opened=2 Rows=3 Closed=4 Register=5 Bound=6 Unbound=7 Acks=8 Authored=9 Cut=10 Refused=11 Followed=12 Ordered=13 Erasing=14 LocalErased=15 Asked=16
 FirmBound USCC=1 BoundAt=2 Proof=3
 FirmUnbound USCC=1
 LedgerFollowed From=1 To=2 FirstSlot=3 Slots=4 Root=5 Region=6
@@ -39,6 +40,7 @@ Report Records=1 At=2 Scope=3
 Row N=1 Outcome=2 Rule=3 KeyDigest=4 Content=5 Entry=6 Earlier=7 Quarantine=8 Slot=9 Private=10 Flags=11 Normalised=12
 RowPrivate Findings=1 Comparison=2 Raw=3 Key=4 Body=5
 RowsTaken Submission=1 Rows=2
+SubjectAsked USCC=1
 SubmissionClosed ID=1 Received=2 Accepted=3 Bad=4 Double=5 FileNote=6 Skipped=7 Failed=8
 SubmissionOpened ID=1 Kind=2 Submitter=3 Principal=4 ReceivedAt=5 FileDigest=6 Idempotency=7 Sequence=8
 `
