@@ -29,11 +29,11 @@ func (s *Service) Erase(ctx context.Context, p Principal, id EntryID, reason Era
 	if err := s.erasable(&v); err != nil {
 		return ErasureView{}, err
 	}
-	n, urgent, err := s.Casebook.Orders(id)
+	n, refused, urgent, err := s.Casebook.Orders(id)
 	if err != nil {
 		return ErasureView{}, err
 	}
-	if n > 0 && (urgent || !now) {
+	if n > 0 && !refused && (urgent || !now) {
 		return *v.Erasure, nil
 	}
 	order := Order{Reason: reason, At: s.Clock().Unix(), Now: now}

@@ -55,6 +55,7 @@ type Eraser struct {
 // is due at once.
 func (e *Eraser) Run(ctx context.Context) error {
 	since := time.Now().Add(-e.Round) // when the first of those that wait for a round came
+	var told time.Time                // when the log last heard that something has to wait
 	for {
 		seen := e.Casebook.Position()
 		left, err := e.Casebook.PendingErasures(1, func(*PendingErasure) bool { return true })
@@ -75,7 +76,10 @@ func (e *Eraser) Run(ctx context.Context) error {
 		err = e.round(ctx, due)
 		switch {
 		case errors.Is(err, errNotYet):
-			e.Logger.Warn("erasing waits", "reason", err)
+			if time.Since(told) > time.Minute {
+				e.Logger.Warn("erasing waits", "reason", err)
+				told = time.Now()
+			}
 		case err != nil:
 			return err
 		case due:

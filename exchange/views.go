@@ -159,9 +159,9 @@ type Casebook interface {
 	PendingErasures(limit int, wanted func(*PendingErasure) bool) ([]PendingErasure, error)
 	// Reports is the number of statements of this kind authored so far.
 	Reports(kind string) (uint32, error)
-	// Orders is the number of this region's orders to erase a record so far, and
-	// whether one of them says now.
-	Orders(id EntryID) (n uint32, now bool, err error)
+	// Orders is the number of this region's orders to erase a record so far,
+	// whether the ledger refused the last one, and whether one of them says now.
+	Orders(id EntryID) (n uint32, refused, now bool, err error)
 
 	// Source is what is known of one source of records of one kind; Sources
 	// lists all.

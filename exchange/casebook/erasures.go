@@ -16,9 +16,10 @@ type erasure struct {
 	Reason  exchange.ErasureReason `cbor:"4,keyasint,omitempty"`
 	At      int64                  `cbor:"5,keyasint"` // Unix seconds, the origin's claim
 	Now     bool                   `cbor:"6,keyasint,omitempty"`
-	Leaf    uint64                 `cbor:"7,keyasint,omitempty"` // of the order; 0: not on the ledger
-	Orders  uint32                 `cbor:"8,keyasint,omitempty"` // of this region's own
-	Kept    bool                   `cbor:"9,keyasint,omitempty"` // its RecordsErased is folded
+	Leaf    uint64                 `cbor:"7,keyasint,omitempty"`  // of the order; 0: not on the ledger
+	Orders  uint32                 `cbor:"8,keyasint,omitempty"`  // of this region's own
+	Kept    bool                   `cbor:"9,keyasint,omitempty"`  // its RecordsErased is folded
+	Refused bool                   `cbor:"10,keyasint,omitempty"` // the ledger did not take the last own order
 }
 
 // localPlace keeps home records apart from leaves.
@@ -128,6 +129,7 @@ func (f *fold) orderedLocal(o *exchange.LocalOrder) {
 // say takes an order's words; of several orders the first one's stand, but for
 // the urgency.
 func (e *erasure) say(o *exchange.Order) {
+	e.Refused = false
 	if e.Reason == "" {
 		e.Reason, e.At = o.Reason, o.At
 	}
@@ -216,6 +218,43 @@ func (f *fold) reported(region peers.Region, r *exchange.Report) {
 		if ok && bytes.Equal(x.ID, record.ID[:]) {
 			f.say(record.Index, region, r.At, r.Scope)
 		}
+	}
+}
+
+// unsaid takes back what the ledger did not take: an order can be given again,
+// a statement is authored again.
+func (f *fold) unsaid(e *entry) {
+	ev, err := f.event(e.Position)
+	if err != nil || ev.Authored == nil {
+		f.fail(orDamaged(err))
+		return
+	}
+	if ev.Authored.Order != nil {
+		h, err := exchange.ParseHeader(ev.Authored.Entry.Header)
+		if err != nil || h.Ref == nil {
+			f.fail(orDamaged(err))
+			return
+		}
+		if x, ok := load[erasure](f, f.b.erasures, u64(h.Ref.Index)); ok {
+			x.Refused = x.Leaf == 0
+			f.put(f.b.erasures, u64(h.Ref.Index), x)
+		}
+	}
+	r := ev.Authored.Report
+	if r == nil {
+		return
+	}
+	for _, record := range r.Records {
+		key := join(u64(record.Index), []byte(f.cfg.Region))
+		said, _ := load[report](f, f.b.reports, key)
+		if r.Scope == nil {
+			said.Stopped = 0
+		} else {
+			said.Erased, said.Scope = 0, nil
+			f.putRaw(f.b.unerased, u64(record.Index), nil)
+			f.count(countErasing, 1)
+		}
+		f.put(f.b.reports, key, said)
 	}
 }
 

@@ -384,3 +384,53 @@ func (r *region) tryErase(p exchange.Principal, id exchange.EntryID, reason exch
 	_, err := r.service().Erase(r.t.Context(), p, id, reason, true)
 	return err
 }
+
+// The ledger does not take an order, or a statement: a recipient had just left.
+// The order can be given again, the statement is made again.
+func TestAnOrderAndAStatementThatTheLedgerRefuses(t *testing.T) {
+	w := newWorld(t)
+	tj, bj := w.members[tianjin], w.members[beijing]
+	id := tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing, fine: 1})[0]
+	tj.drain()
+	w.everyoneFollows()
+	refuse := func(r *region) {
+		t.Helper()
+		pending := must[[]exchange.Pending](t)(r.book.Pending(0, 10))
+		if len(pending) != 1 {
+			t.Fatalf("%d entries wait", len(pending))
+		}
+		seq, previous := r.seq, r.previous
+		r.cut(pending)
+		r.tell(exchange.Event{Refused: &exchange.BatchRefused{Seq: r.seq, Code: exchange.CodeBadHeader, Item: pending[0].ID}})
+		r.seq, r.previous = seq, previous
+	}
+	tj.order(id, true)
+	refuse(tj)
+	tj.order(id, true)
+	tj.drain()
+	w.everyoneFollows()
+	if r := bj.record(id); r.Erasure == nil {
+		t.Fatal("the second order did not reach the others")
+	}
+
+	stated := func(p *exchange.PendingErasure) bool { return p.Stopped }
+	bj.carryOut(raftLog{wait: true}, func() bool { return bj.pending(stated) == 1 })
+	refuse(bj)
+	if n := bj.pending(stated); n != 0 {
+		t.Error("a statement that nobody got counts")
+	}
+	bj.carryOut(raftLog{wait: true}, func() bool { return bj.pending(stated) == 1 })
+	bj.drain()
+	bj.carryOut(raftLog{}, func() bool { return bj.pending(everyErasure) == 0 })
+	refuse(bj)
+	if n := bj.counts(); bj.pending(everyErasure) != 1 || n.Erasing != 1 {
+		t.Error("an erasure statement that nobody got counts")
+	}
+	w.carryOutEverywhere(raftLog{})
+	for _, said := range tj.record(id).Erasure.Regions {
+		if said.State != exchange.ErasureDone {
+			t.Errorf("%s says %s", said.Region, said.State)
+		}
+	}
+	w.comesBackTheSame()
+}

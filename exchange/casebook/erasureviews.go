@@ -161,17 +161,17 @@ func (c *Casebook) Reports(kind string) (n uint32, err error) {
 	return n, err
 }
 
-// Orders is the number of this region's orders to erase a record so far, and
-// whether one of them says now.
-func (c *Casebook) Orders(id exchange.EntryID) (n uint32, now bool, err error) {
+// Orders is the number of this region's orders to erase a record so far,
+// whether the ledger refused the last one, and whether one of them says now.
+func (c *Casebook) Orders(id exchange.EntryID) (n uint32, refused, now bool, err error) {
 	err = c.view(func(b buckets) error {
 		no, e, err := findIn(b, id)
 		if err != nil {
 			return err
 		}
 		x, _, err := get[erasure](b.erasures, u64(placeOf(no, &e)))
-		n, now = x.Orders, x.Now
+		n, refused, now = x.Orders, x.Refused, x.Now
 		return err
 	})
-	return n, now, err
+	return n, refused, now, err
 }

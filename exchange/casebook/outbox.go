@@ -109,6 +109,10 @@ func (f *fold) refuse(no uint64, r *exchange.BatchRefused) {
 	f.delete(f.b.outbox, u64(no))
 	e.State, e.Code = exchange.StateRefused, string(r.Code)
 	f.put(f.b.entries, u64(no), e)
+	switch e.Kind {
+	case exchange.KindErasure, exchange.KindStopped, exchange.KindErasureStatement:
+		f.unsaid(&e)
+	}
 	f.anchored(no, false)
 	s, ok := load[standing](f, f.b.standings, e.Natural)
 	if !ok || !bytes.Equal(s.ID, r.Item[:]) {
