@@ -112,20 +112,16 @@ func (p *program) auditPages(ctx context.Context, c *httpapi.Client, a *audit.Au
 		bar.reach(a.Size(), page.LedgerSize)
 		for i := range page.Items {
 			b := auditBatch(&page.Items[i])
-			if err := a.Batch(&b); err != nil {
-				return err
-			}
-			next, err := checkpoints.next(ctx, a.Size())
+			stated, err := checkpoints.upTo(ctx, b.First+uint64(len(b.Headers)))
 			if err != nil {
 				return err
 			}
-			if next == nil {
-				continue
-			}
-			if err := a.Checkpoint(*next); err != nil {
+			if err := a.Batch(&b, stated...); err != nil {
 				return err
 			}
-			report.Witnessed = next.Size
+			if len(stated) > 0 {
+				report.Witnessed = stated[len(stated)-1].Size
+			}
 		}
 	}
 	return nil

@@ -62,21 +62,19 @@ type keptCheckpoints struct {
 	ended  bool
 }
 
-// next is the checkpoint that the tree has come to at this size, if there is
-// one. A checkpoint that was passed by stands at no batch's end; it is given
-// out too, to be named.
-func (k *keptCheckpoints) next(ctx context.Context, size uint64) (*peers.Checkpoint, error) {
-	if len(k.read) == 0 && !k.ended {
-		if err := k.fetch(ctx); err != nil {
-			return nil, err
+// upTo are the checkpoints up to a size that were not given out yet.
+func (k *keptCheckpoints) upTo(ctx context.Context, size uint64) (out []peers.Checkpoint, err error) {
+	for {
+		if len(k.read) == 0 && !k.ended {
+			if err := k.fetch(ctx); err != nil {
+				return nil, err
+			}
 		}
+		if len(k.read) == 0 || k.read[0].Size > size {
+			return out, nil
+		}
+		out, k.read = append(out, k.read[0]), k.read[1:]
 	}
-	if len(k.read) == 0 || k.read[0].Size > size {
-		return nil, nil
-	}
-	c := k.read[0]
-	k.read = k.read[1:]
-	return &c, nil
 }
 
 func (k *keptCheckpoints) fetch(ctx context.Context) error {

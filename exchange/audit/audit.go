@@ -95,8 +95,10 @@ func (a *Auditor) Counts() Counts { return a.counts }
 // Directory is as of Size.
 func (a *Auditor) Directory() *peers.Directory { return a.directory }
 
-// Batch takes the next batch. Its error is a *Difference.
-func (a *Auditor) Batch(b *Batch) error {
+// Batch takes the next batch, with the witnessed checkpoints of sizes behind its
+// first entry and up to its last, ascending: one may lie inside, for a change of
+// the witnesses has a checkpoint of its own. Its error is a *Difference.
+func (a *Auditor) Batch(b *Batch, stated ...peers.Checkpoint) error {
 	p, err := exchange.ParsePreamble(b.Preamble)
 	if err == nil {
 		err = a.sequence(b, &p)
@@ -118,18 +120,20 @@ func (a *Auditor) Batch(b *Batch) error {
 	if ledger.RootOf(leaves) != p.Root {
 		return &Difference{b.First, CodeRoot, fmt.Errorf("batch %d of %s", p.Seq, p.Origin)}
 	}
-	directory := a.directory
-	for i := range b.Headers {
-		if directory, err = a.header(b, i, p.Origin, directory); err != nil {
+	for i, leaf := range leaves {
+		if a.directory, err = a.header(b, i, p.Origin, a.directory); err != nil {
 			return err
 		}
-	}
-	for _, leaf := range leaves {
 		if err := a.tree.Append(leaf, nil); err != nil {
 			return &Difference{b.First, CodeBatch, err}
 		}
+		for len(stated) > 0 && stated[0].Size <= a.Size() {
+			if err := a.checkpoint(stated[0]); err != nil {
+				return err
+			}
+			stated = stated[1:]
+		}
 	}
-	a.directory = directory
 	a.origins[p.Origin] = last{p.Seq, sm.Sum(b.Preamble), a.origins[p.Origin].anchored}
 	a.counts.Batches++
 	a.counts.Entries += uint64(len(leaves))
@@ -194,9 +198,9 @@ func (a *Auditor) anchor(index uint64, origin peers.Region, body []byte) error {
 	return nil
 }
 
-// Checkpoint takes a witnessed checkpoint of the present size. Behind a change
-// of the witnesses those before it may still have signed.
-func (a *Auditor) Checkpoint(c peers.Checkpoint) error {
+// checkpoint compares a witnessed checkpoint with the present size. Behind a
+// change of the witnesses those before it may still have signed.
+func (a *Auditor) checkpoint(c peers.Checkpoint) error {
 	differs := func(code, format string, args ...any) error {
 		return &Difference{c.Size, code, fmt.Errorf(format, args...)}
 	}
@@ -204,7 +208,7 @@ func (a *Auditor) Checkpoint(c peers.Checkpoint) error {
 	case c.Ledger != a.ledger:
 		return differs(CodeCheckpoint, "of another ledger")
 	case c.Size != a.Size():
-		return differs(CodeCheckpoint, "no batch ends there; the entries are %d", a.Size())
+		return differs(CodeCheckpoint, "the entries are %d, it was passed by", a.Size())
 	case c.Root != a.tree.Root():
 		return differs(CodeCheckpoint, "states root %s, the entries make %s", c.Root, a.tree.Root())
 	case c.Directory != a.directory.Root():

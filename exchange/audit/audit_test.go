@@ -166,15 +166,19 @@ func story(t testing.TB) *book {
 
 // read goes through pages and names the first difference.
 func read(a *Auditor, pages []page) (code string, index uint64) {
-	for _, p := range pages {
-		var err error
-		if p.batch != nil {
-			err = a.Batch(p.batch)
-		} else {
-			err = a.Checkpoint(*p.checkpoint)
+	for i, p := range pages {
+		if p.batch == nil {
+			continue
+		}
+		var stated []peers.Checkpoint
+		for _, behind := range pages[i+1:] {
+			if behind.checkpoint == nil {
+				break
+			}
+			stated = append(stated, *behind.checkpoint)
 		}
 		var d *Difference
-		if errors.As(err, &d) {
+		if errors.As(a.Batch(p.batch, stated...), &d) {
 			return d.Code, d.Index
 		}
 	}
@@ -195,6 +199,36 @@ func TestAnHonestLedgerHolds(t *testing.T) {
 	}
 }
 
+// A change of the witnesses has a checkpoint of its own, also inside a batch.
+func TestACheckpointInsideABatch(t *testing.T) {
+	b := newBook(t)
+	b.write(tianjin, 2)
+	inside := newBook(t)
+	inside.genesis, inside.ledger, inside.witness, inside.directory = b.genesis, b.ledger, b.witness, b.directory
+	whole := b.write(tianjin, 3)
+	for _, leaf := range b.leaves[:4] {
+		if err := inside.tree.Append(leaf, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	good := *inside.cosigned(inside.stated(), beijing, tianjin, hebei)
+	bad := inside.stated()
+	bad.Root[0] ^= 1
+	for _, c := range []struct {
+		checkpoint peers.Checkpoint
+		code       string
+	}{{good, ""}, {*inside.cosigned(bad, beijing, tianjin, hebei), CodeCheckpoint}} {
+		a := must[*Auditor](t)(New(&b.genesis))
+		if err := a.Batch(b.pages[0].batch); err != nil {
+			t.Fatal(err)
+		}
+		var d *Difference
+		if err := a.Batch(whole, c.checkpoint); errors.As(err, &d) != (c.code != "") || d != nil && d.Code != c.code {
+			t.Errorf("%v, want %q", err, c.code)
+		}
+	}
+}
+
 // Whatever a node changes, leaves out or makes up, the first page of it is
 // named by its entry and by what is wrong with it.
 func TestTheFirstDifferenceIsNamed(t *testing.T) {
@@ -210,7 +244,7 @@ func TestTheFirstDifferenceIsNamed(t *testing.T) {
 	}{
 		"a header of another claim": {CodeRoot, 5, func(b *book) { b.pages[4].batch.Headers[1][60] ^= 1 }},
 		"a header left out":         {CodeBatch, 5, func(b *book) { b.pages[4].batch.Headers = b.pages[4].batch.Headers[:2] }},
-		"a batch left out":          {CodeCheckpoint, 3, func(b *book) { b.pages = slices.Delete(b.pages, 1, 2) }},
+		"a batch left out":          {CodeBatch, 3, func(b *book) { b.pages = slices.Delete(b.pages, 1, 2) }},
 		"a batch left out behind":   {CodeBatch, 8, func(b *book) { b.pages = slices.Delete(b.pages, 4, 6) }},
 		"two batches swapped":       {CodeBatch, 2, func(b *book) { b.pages[0], b.pages[1] = b.pages[1], b.pages[0] }},
 		"a signature of a stranger": {CodeSignature, 5, func(b *book) {
@@ -238,7 +272,7 @@ func TestTheFirstDifferenceIsNamed(t *testing.T) {
 			c.Directory[0] ^= 1
 			b.pages[5].checkpoint = b.cosigned(c, beijing, tianjin, hebei)
 		}},
-		"a checkpoint where no batch ends": {CodeCheckpoint, 4, func(b *book) { b.pages[5].checkpoint.Size = 4 }},
+		"a checkpoint of a size passed by": {CodeCheckpoint, 4, func(b *book) { b.pages[5].checkpoint.Size = 4 }},
 		"too few witnesses": {CodeWitness, 3, func(b *book) {
 			c := *b.pages[2].checkpoint
 			c.Cosignatures = c.Cosignatures[:2]
