@@ -80,6 +80,31 @@ func TestServeMembersChangeUnderLoad(t *testing.T) {
 	c.checkLoads(loads)
 }
 
+// All others replace their node keys while one region is away. When it is back
+// it knows none of them; it learns in the handshake who they are by now.
+func TestServeComesBackAfterRotations(t *testing.T) {
+	c := startCluster(t)
+	away := c.nodes[2]
+	c.agree()
+	away.stop()
+	rest := &cluster{t: t, dir: c.dir, nodes: append(c.nodes[:2:2], c.nodes[3])}
+	for _, n := range rest.nodes {
+		old := n.key("node")
+		creditgw(t, "member", "key-add", "--purpose", "node", "--dir", n.dir, "--passphrase-file", n.file("passphrase"))
+		rest.decide(readChange(t, n, "key-add-node.json"))
+		n.stop()
+		n.start()
+		n.awaitReady()
+		rest.decide(peers.Change{Change: peers.ChangeKeyRetire, Region: n.region, Purpose: "node", KeyID: old[:]})
+	}
+	size := rest.nodes[0].size()
+	away.start()
+	away.awaitReady()
+	away.awaitSize(size)
+	newPhone(away).await(rest.nodes[0].submit(exchange.WaitCommitted, rest.nodes[0].notice(away.region))...)
+	c.agree()
+}
+
 // copyGenesis hands the genesis to a region that is not in it.
 func (c *cluster) copyGenesis(n *gateway) {
 	c.t.Helper()

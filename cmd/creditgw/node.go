@@ -70,6 +70,7 @@ type node struct {
 	started   time.Time
 	endpoint  *quicnet.Endpoint
 	store     *store.Store
+	news      *news
 	journal   *journal.Journal
 	vault     *vault.Vault
 	witness   *witness.Witness
@@ -152,9 +153,10 @@ func (n *node) openShared() (err error) {
 		return err
 	}
 	n.closers = append(n.closers, n.store.Close)
+	n.news = &news{genesis: n.cfg.Genesis, store: n.store, logger: n.cfg.Logger.Info}
 	n.endpoint, err = quicnet.Listen(quicnet.Config{
 		ID: n.cfg.Self.Node.ID, Address: n.cfg.Self.Node.Addr, Key: n.nodeKey, Ledger: ledger, Conn: n.cfg.Conn,
-		Directory: n.peer, CheckPayload: consensus.CheckPayload, Logger: n.cfg.Logger, Rand: n.cfg.Rand,
+		Directory: n.peer, News: n.news, CheckPayload: consensus.CheckPayload, Logger: n.cfg.Logger, Rand: n.cfg.Rand,
 	})
 	if err != nil {
 		return err
@@ -163,6 +165,7 @@ func (n *node) openShared() (err error) {
 	if err := n.openWitness(); err != nil {
 		return err
 	}
+	n.news.receipts.Store(&receipt.Builder{Ledger: n.store, Checkpoints: checkpoints{n.witness}})
 	n.consensus, err = consensus.Open(consensus.Config{
 		ID: n.cfg.Self.Node.ID, Dir: n.path("raft"), Servers: founders(n.cfg.Genesis).Configuration(),
 		Directory: &membership{store: n.store}, Network: n.endpoint, StateMachine: n.store,

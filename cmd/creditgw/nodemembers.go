@@ -79,9 +79,9 @@ func founders(g *peers.Genesis) consensus.Membership {
 	return out
 }
 
-// peer is the directory as the network asks it.
+// peer is the newest roster, as the network asks it.
 func (n *node) peer(id string) (quicnet.Peer, bool) {
-	d := n.store.Directory()
+	d := n.news.roster()
 	p, region, ok := d.NodeByID(id)
 	if !ok {
 		return quicnet.Peer{}, false

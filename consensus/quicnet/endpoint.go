@@ -54,9 +54,28 @@ type Config struct {
 	// before Raft sees the entry: once stored, damage is fatal.
 	CheckPayload func(data []byte) error
 
+	// News carries what has become of the directory to a node that was away:
+	// without it a rotation would lock it out for ever. nil: none is told.
+	News News
+
 	Logger *slog.Logger
 	Rand   io.Reader // of boot ids and signatures' nonces; nil is crypto/rand
 }
+
+// News are opaque bytes that prove themselves: docs/formats/peer-stream.md.
+type News interface {
+	// As of which size of the ledger this node's Directory answers.
+	Size() uint64
+	// Since is what a node as of that size lacks, at most MaxNews bytes; nil
+	// if nothing.
+	Since(size uint64) []byte
+	// Learn judges what another node tells. What holds counts at once in
+	// Directory.
+	Learn(news []byte) error
+}
+
+// MaxNews bounds the news of one handshake in bytes.
+const MaxNews = 2 << 20
 
 const (
 	// handshakeTimeout bounds the QUIC handshake and, after it, the proof of

@@ -85,11 +85,11 @@ func TestAProofBelongsToItsConnection(t *testing.T) {
 	}
 	for name, receive := range map[string]func() error{
 		"another connection": func() error {
-			_, _, err := south.receiveHello(bytes.NewReader(sent.Bytes()), "", there, roleDialler)
+			_, _, err := south.greeted(bytes.NewReader(sent.Bytes()), "", there, roleDialler)
 			return err
 		},
 		"the other role": func() error {
-			_, _, err := south.receiveHello(bytes.NewReader(sent.Bytes()), "", here, roleAcceptor)
+			_, _, err := south.greeted(bytes.NewReader(sent.Bytes()), "", here, roleAcceptor)
 			return err
 		},
 	} {
@@ -97,7 +97,7 @@ func TestAProofBelongsToItsConnection(t *testing.T) {
 			t.Errorf("the proof passes on %s", name)
 		}
 	}
-	if p, boot, err := south.receiveHello(&sent, "", here, roleDialler); err != nil || p.ID != "north" || boot != north.boot {
+	if p, boot, err := south.greeted(&sent, "", here, roleDialler); err != nil || p.ID != "north" || boot != north.boot {
 		t.Errorf("where it belongs: %v, %v", p.ID, err)
 	}
 }

@@ -35,6 +35,7 @@ type hello struct {
 	ledger    sm.Digest
 	from, to  string
 	boot      bootID
+	size      uint64 // of the ledger as of which the sender knows the directory
 	signature []byte
 }
 
@@ -45,6 +46,7 @@ func (h *hello) marshal() ([]byte, error) {
 	addString(&b, h.from)
 	addString(&b, h.to)
 	b.AddBytes(h.boot[:])
+	b.AddUint64(h.size)
 	b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(h.signature) })
 	return b.Bytes()
 }
@@ -56,7 +58,7 @@ func (h *hello) unmarshal(data []byte) bool {
 	ok := s.ReadUint8(&version) && version == helloVersion &&
 		s.CopyBytes(h.ledger[:]) &&
 		readID(&s, &h.from) && readID(&s, &h.to) &&
-		s.CopyBytes(h.boot[:]) &&
+		s.CopyBytes(h.boot[:]) && s.ReadUint64(&h.size) &&
 		s.ReadUint8LengthPrefixed(&signature) && s.Empty()
 	h.signature = signature
 	return ok
@@ -84,11 +86,15 @@ func (h *hello) signed(exporter []byte, role byte) ([]byte, error) {
 	addString(&b, h.to)
 	b.AddUint8(role)
 	b.AddBytes(h.boot[:])
+	b.AddUint64(h.size)
 	return b.Bytes()
 }
 
 func (e *Endpoint) sendHello(s io.Writer, to string, exporter []byte, role byte) error {
 	h := hello{ledger: e.cfg.Ledger, from: e.cfg.ID, to: to, boot: e.boot}
+	if e.cfg.News != nil {
+		h.size = e.cfg.News.Size()
+	}
 	msg, err := h.signed(exporter, role)
 	if err != nil {
 		return fmt.Errorf("quicnet: hello: %w", err)
@@ -112,52 +118,102 @@ func (e *Endpoint) sendHello(s io.Writer, to string, exporter []byte, role byte)
 	return nil
 }
 
-// receiveHello reads the other side's hello and checks it against the
-// directory. want is the peer that was dialled, or "" where any member may be.
-func (e *Endpoint) receiveHello(s io.Reader, want string, exporter []byte, role byte) (Peer, bootID, error) {
+// readHello reads the other side's hello and checks all but who it is. want is
+// the peer that was dialled, or "" where any member may be.
+func (e *Endpoint) readHello(s io.Reader, want string) (*hello, error) {
 	var size [2]byte
 	if _, err := io.ReadFull(s, size[:]); err != nil {
 		if want != "" {
 			// We dialled and were not answered: nothing to refuse.
-			return Peer{}, bootID{}, fmt.Errorf("quicnet: no hello from %s: %w", want, err)
+			return nil, fmt.Errorf("quicnet: no hello from %s: %w", want, err)
 		}
-		return Peer{}, bootID{}, refuse(refusedHello, "none came: %v", err)
+		return nil, refuse(refusedHello, "none came: %v", err)
 	}
 	n := int(size[0])<<8 | int(size[1])
 	if n > maxHello {
-		return Peer{}, bootID{}, refuse(refusedHello, "%d bytes", n)
+		return nil, refuse(refusedHello, "%d bytes", n)
 	}
 	body := make([]byte, n)
 	if _, err := io.ReadFull(s, body); err != nil {
-		return Peer{}, bootID{}, refuse(refusedHello, "cut short: %v", err)
+		return nil, refuse(refusedHello, "cut short: %v", err)
 	}
-	var h hello
+	h := new(hello)
 	if !h.unmarshal(body) {
-		return Peer{}, bootID{}, refuse(refusedHello, "malformed")
+		return nil, refuse(refusedHello, "malformed")
 	}
 	if h.ledger != e.cfg.Ledger {
-		return Peer{}, bootID{}, refuse(refusedLedger, "node %q belongs to another ledger", h.from)
+		return nil, refuse(refusedLedger, "node %q belongs to another ledger", h.from)
 	}
 	if h.to != e.cfg.ID || want != "" && h.from != want || h.from == e.cfg.ID {
-		return Peer{}, bootID{}, refuse(refusedWrongPeer, "%q speaks to %q", h.from, h.to)
+		return nil, refuse(refusedWrongPeer, "%q speaks to %q", h.from, h.to)
 	}
+	return h, nil
+}
+
+// checkHello finds out from the directory who sent a hello.
+func (e *Endpoint) checkHello(h *hello, exporter []byte, role byte) (Peer, error) {
 	peer, known := e.cfg.Directory(h.from)
 	if !known || len(peer.Keys) == 0 {
-		return Peer{}, bootID{}, refuse(refusedStranger, "the directory has no node %q", h.from)
+		return Peer{}, refuse(refusedStranger, "the directory has no node %q", h.from)
 	}
 	msg, err := h.signed(exporter, role)
 	if err != nil {
-		return Peer{}, bootID{}, refuse(refusedHello, "malformed")
+		return Peer{}, refuse(refusedHello, "malformed")
 	}
 	signer := slices.IndexFunc(peer.Keys, func(k *sm.NodePublic) bool {
 		return k.Verify(sm.LabelPeer, e.cfg.Ledger, msg, h.signature) == nil
 	})
 	if signer < 0 {
-		return Peer{}, bootID{}, refuse(refusedSignature, "not signed by a key of %q", h.from)
+		return Peer{}, refuse(refusedSignature, "not signed by a key of %q", h.from)
 	}
 	// The link is good for as long as the key that it was opened with.
 	peer.ID, peer.Keys = h.from, peer.Keys[signer:signer+1]
-	return peer, h.boot, nil
+	return peer, nil
+}
+
+// tellNews follows an acceptor's hello: what the dialler lacks of the directory.
+func (e *Endpoint) tellNews(s io.Writer, since uint64) error {
+	var news []byte
+	if e.cfg.News != nil {
+		news = e.cfg.News.Since(since)
+	}
+	var b cryptobyte.Builder
+	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(news) })
+	frame, err := b.Bytes()
+	if err == nil {
+		_, err = s.Write(frame)
+	}
+	if err != nil {
+		return fmt.Errorf("quicnet: news: %w", err)
+	}
+	return nil
+}
+
+// hearNews takes in what an acceptor tells, before it is known who that is:
+// news prove themselves. What does not hold is counted and passed over.
+func (e *Endpoint) hearNews(s io.Reader, peer string) error {
+	var size [3]byte
+	if _, err := io.ReadFull(s, size[:]); err != nil {
+		return fmt.Errorf("quicnet: news: %w", err)
+	}
+	n := int(size[0])<<16 | int(size[1])<<8 | int(size[2])
+	if n > MaxNews {
+		return refuse(refusedNews, "%d bytes", n)
+	}
+	if n == 0 {
+		return nil
+	}
+	news := make([]byte, n)
+	if _, err := io.ReadFull(s, news); err != nil {
+		return fmt.Errorf("quicnet: news: %w", err)
+	}
+	if e.cfg.News == nil {
+		return nil
+	}
+	if err := e.cfg.News.Learn(news); err != nil {
+		e.refuse(refusedNews, peer, err.Error())
+	}
+	return nil
 }
 
 func exporterOf(conn *quic.Conn) ([]byte, error) {
@@ -188,11 +244,18 @@ func (e *Endpoint) proveAsDialler(ctx context.Context, conn *quic.Conn, want str
 	if err := e.sendHello(st, want, exporter, roleDialler); err != nil {
 		return nil, err
 	}
-	peer, boot, err := e.receiveHello(st, want, exporter, roleAcceptor)
+	h, err := e.readHello(st, want)
 	if err != nil {
 		return nil, err
 	}
-	return &link{conn: conn, peer: peer, boot: boot}, nil
+	if err := e.hearNews(st, want); err != nil {
+		return nil, err
+	}
+	peer, err := e.checkHello(h, exporter, roleAcceptor)
+	if err != nil {
+		return nil, err
+	}
+	return &link{conn: conn, peer: peer, boot: h.boot}, nil
 }
 
 // proveAsAcceptor checks who dialled before it shows anything of its own.
@@ -210,12 +273,19 @@ func (e *Endpoint) proveAsAcceptor(ctx context.Context, conn *quic.Conn) (*link,
 	if err := st.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
 		return nil, fmt.Errorf("quicnet: hello: %w", err)
 	}
-	peer, boot, err := e.receiveHello(st, "", exporter, roleDialler)
+	h, err := e.readHello(st, "")
+	if err != nil {
+		return nil, err
+	}
+	peer, err := e.checkHello(h, exporter, roleDialler)
 	if err != nil {
 		return nil, err
 	}
 	if err := e.sendHello(st, peer.ID, exporter, roleAcceptor); err != nil {
 		return nil, err
 	}
-	return &link{conn: conn, peer: peer, boot: boot}, nil
+	if err := e.tellNews(st, h.size); err != nil {
+		return nil, err
+	}
+	return &link{conn: conn, peer: peer, boot: h.boot}, nil
 }

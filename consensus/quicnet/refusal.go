@@ -30,6 +30,7 @@ const (
 	refusedEntry
 	refusedPayload
 	refusedResponse
+	refusedNews
 	refusedBehind // no misdeed: older entries have to come first
 	refusalEnd
 )
@@ -51,6 +52,7 @@ var refusalNames = [refusalEnd]string{
 	refusedEntry:         "entry",
 	refusedPayload:       "payload",
 	refusedResponse:      "response",
+	refusedNews:          "news",
 	refusedBehind:        "behind",
 }
 

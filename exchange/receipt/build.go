@@ -118,7 +118,7 @@ func (b *Builder) signed(index uint64) (r Receipt, origin peers.Region, key sm.K
 // anchor adds a checkpoint, how its witnesses came to be, and the origin's key
 // if a founder's genesis does not show it as it stands.
 func (b *Builder) anchor(r *Receipt, c peers.Checkpoint, origin peers.Region, key sm.KeyID) (err error) {
-	if r.Handovers, err = b.handovers(c.Size); err != nil {
+	if r.Handovers, err = b.Handovers(c.Size); err != nil {
 		return err
 	}
 	if r.Checkpoint, err = b.trimmed(c); err != nil {
@@ -144,7 +144,7 @@ func (b *Builder) anchor(r *Receipt, c peers.Checkpoint, origin peers.Region, ke
 }
 
 // handovers lists every change of the witnesses before a size.
-func (b *Builder) handovers(size uint64) ([]peers.Handover, error) {
+func (b *Builder) Handovers(size uint64) ([]peers.Handover, error) {
 	kept, err := b.Checkpoints.Handovers()
 	if err != nil {
 		return nil, err

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"sync/atomic"
+
+	"github.com/xinqiao/creditgw/consensus/quicnet"
+	"github.com/xinqiao/creditgw/exchange/receipt"
+	"github.com/xinqiao/creditgw/exchange/store"
+	"github.com/xinqiao/creditgw/peers"
+)
+
+// news tells nodes that were away who takes part by now, and learns it from
+// others when this node was: a roster under a witnessed checkpoint, by which
+// peers are known until the entries that made it are applied here.
+type news struct {
+	genesis *peers.Genesis
+	store   *store.Store
+	logger  func(msg string, args ...any)
+
+	receipts atomic.Pointer[receipt.Builder] // knows the handovers; nil at first
+	learnt   atomic.Pointer[learnt]
+}
+
+type learnt struct {
+	roster *peers.Roster
+	size   uint64 // of the ledger as of which it is
+}
+
+var _ quicnet.News = (*news)(nil)
+
+// roster is the newest that this node knows.
+func (n *news) roster() *peers.Roster {
+	if l := n.learnt.Load(); l != nil && l.size > n.store.Head().Size {
+		return l.roster
+	}
+	return n.store.Directory().Roster
+}
+
+// Size is that of the ledger as of which roster is.
+func (n *news) Size() uint64 {
+	size := n.store.Head().Size
+	if l := n.learnt.Load(); l != nil {
+		size = max(size, l.size)
+	}
+	return size
+}
+
+// Since is nil, too, as long as nothing newer has been witnessed: the node that
+// asks will ask again.
+func (n *news) Since(size uint64) []byte {
+	b := n.receipts.Load()
+	if b == nil || size >= n.store.Directory().Next() {
+		return nil
+	}
+	latest, ok := b.Checkpoints.Latest()
+	if !ok || latest.Size <= size {
+		return nil
+	}
+	raw, err := n.chain(b, latest)
+	if err != nil {
+		n.logger("no news for a node that was away", "error", err)
+		return nil
+	}
+	return raw
+}
+
+func (n *news) chain(b *receipt.Builder, latest peers.Checkpoint) ([]byte, error) {
+	d, err := n.store.DirectoryAt(latest.Size)
+	if err != nil {
+		return nil, err
+	}
+	roster, err := d.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	handovers, err := b.Handovers(latest.Size)
+	if err != nil {
+		return nil, err
+	}
+	return peers.Chain{Checkpoint: string(latest.Marshal()), Handovers: handovers, Roster: roster}.Marshal()
+}
+
+// Learn follows a chain from the founders' witnesses; whoever sent it need not
+// be believed.
+func (n *news) Learn(raw []byte) error {
+	roster, size, err := peers.JudgeChain(n.genesis, raw)
+	if err != nil {
+		return err
+	}
+	for {
+		known := n.learnt.Load()
+		if size <= n.store.Head().Size || known != nil && size <= known.size {
+			return nil
+		}
+		if n.learnt.CompareAndSwap(known, &learnt{roster: roster, size: size}) {
+			n.logger("learnt who takes part", "size", size)
+			return nil
+		}
+	}
+}
