@@ -40,6 +40,8 @@ type cluster struct {
 	marking   consensus.Marking
 	tally     bool // count items instead of keeping them
 	elastic   bool // the directory follows the items
+
+	unwitnessed atomic.Bool // the notaries say nothing
 }
 
 type member struct {
@@ -180,7 +182,7 @@ func (m *member) open() error {
 		Ledger: testLedger, Key: c.key(m.id),
 		NodeKeys:  func(id string) []*sm.NodePublic { return c.peers[id].Keys },
 		Timers:    consensus.Timers{Heartbeat: 300 * time.Millisecond},
-		Snapshots: c.snapshots, Marking: c.marking, Marked: m.marks.take, Floor: m.floor,
+		Snapshots: c.snapshots, Marking: c.marking, Marked: m.marks.take, Floor: m.floor, Witness: notary{m},
 		Logger: logger,
 		Fatal:  func(err error) { m.fatal <- err },
 	})

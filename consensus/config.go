@@ -74,11 +74,14 @@ type Config struct {
 	Network      Network
 	StateMachine StateMachine
 
-	// What a node signs and verifies in answers about roots.
+	// What a node signs and verifies in marks.
 	Ledger   sm.Digest
 	Key      func() *sm.NodeKey
 	NodeKeys func(id string) []*sm.NodePublic // in force; none of a stranger
 
+	// Witness says what the regions have seen. Nil: nobody cosigns; the log is
+	// cut all the same, and no snapshot of another node is taken.
+	Witness Witness
 	// Marked is given each sound mark of an applied entry, in the order in
 	// which entries are applied. It is called where entries are applied and
 	// must not block. Marks in entries from before a restart are not shown
@@ -121,6 +124,9 @@ func (c *Config) defaults() error {
 	setDefault(&c.InFlight, 2)
 	setDefault(&c.Marking.Busy, 200*time.Millisecond)
 	setDefault(&c.Marking.Idle, 10*time.Second)
+	if c.Witness == nil {
+		c.Witness = unwitnessed{}
+	}
 	if c.Marked == nil {
 		c.Marked = func(uint64, Mark) {}
 	}

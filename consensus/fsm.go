@@ -95,11 +95,16 @@ type fsmSnapshot struct {
 
 var errForeignSink = errors.New("consensus: snapshot into a store of another kind")
 
-// Persist makes the state machine durable past the point: the log is cut there.
+// Persist makes the state machine durable past the point, and waits until the
+// point is witnessed: the log is cut there. It is not on the goroutine that
+// applies entries.
 func (s *fsmSnapshot) Persist(to raft.SnapshotSink) error {
 	k, ok := to.(*sink)
 	if !ok || k.index != s.point.Index {
 		return errForeignSink
+	}
+	if err := s.n.awaitWitness(s.point.Size); err != nil {
+		return err
 	}
 	if err := s.n.cfg.StateMachine.Sync(s.point.Index); err != nil {
 		s.n.fatal(fmt.Errorf("syncing the state up to entry %d: %w", s.point.Index, err))

@@ -163,7 +163,7 @@ func (m *machine) Install(p consensus.Point) error {
 	return nil
 }
 
-func (m *machine) RootAt(size uint64) (sm.Digest, error) {
+func (m *machine) rootAt(size uint64) (sm.Digest, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if size > uint64(len(m.leaves)) {

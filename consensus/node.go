@@ -28,6 +28,8 @@ type Node struct {
 	waiting     atomic.Pointer[string]
 
 	malformed atomic.Uint64
+	poisoned  atomic.Uint64 // snapshots that were refused
+	heldBack  atomic.Bool   // the log could be cut, but is not witnessed that far
 	badMarks  atomic.Uint64
 	present   atomic.Pointer[lane]
 	opening   atomic.Pointer[opening]
@@ -68,8 +70,8 @@ func Open(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.storage.log.ahead = cfg.StateMachine.Prepare
-	n.storage.snapshots.confirm = n.confirm
 	n.storage.snapshots.allow = n.allowSnapshot
+	n.storage.snapshots.refused = n.refusedSnapshot
 	n.applied.at = cfg.StateMachine.Applied()
 	n.storage.log.applied.Store(n.applied.at)
 	n.memberships.begin(n.applied.at, cfg.Directory.History())
@@ -79,7 +81,6 @@ func Open(cfg Config) (*Node, error) {
 
 	cfg.Network.Handle(laneName, n.serveLane)
 	cfg.Network.Handle(readName, n.serveReadIndex)
-	cfg.Network.Handle(rootName, n.serveRoot)
 	cfg.Network.Handle(pulseName, n.servePulse)
 	n.raft, err = raft.NewRaft(n.cfg.raftConfig(n.elected), &fsm{n: n}, n.storage.cache, n.storage.stable, n.storage.snapshots, cfg.Network)
 	if err != nil {

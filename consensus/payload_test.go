@@ -4,7 +4,13 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"io"
 	"testing"
+
+	"github.com/hashicorp/raft"
+	"golang.org/x/crypto/cryptobyte"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
 )
 
 // The vector of docs/formats/raft-payload.md.
@@ -98,14 +104,41 @@ func FuzzSnapshotRecord(f *testing.F) {
 	})
 }
 
-func FuzzRootAnswer(f *testing.F) {
-	f.Add(append(make([]byte, 32), 2, 1, 1))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		refuse := errors.New("no")
-		if _, err := parseRootAnswer(data, 7, func(_, _ []byte) error { return refuse }); err == nil {
-			t.Error("an answer passes that nobody signed")
+func FuzzSnapshotPreamble(f *testing.F) {
+	var b cryptobyte.Builder
+	addPoint(&b, Point{Index: 7, Term: 2, Size: 1})
+	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte("proof")) })
+	f.Add(append(b.BytesOrPanic(), "entries"...), 3)
+	f.Add(make([]byte, preambleFixed), 1)
+	f.Fuzz(func(t *testing.T, stream []byte, piece int) {
+		store := &snapshots{
+			machine: stager{}, witness: unwitnessed{}, applied: func() uint64 { return 0 },
+			allow: func(raft.Configuration) error { return nil }, fatal: func(err error) { t.Error(err) },
+			refused: func(Point, error) {},
+		}
+		k := &sink{store: store, index: 7, term: 2}
+		var err error
+		for piece = max(piece, 1); err == nil && len(stream) > 0; stream = stream[min(piece, len(stream)):] {
+			_, err = k.Write(stream[:min(piece, len(stream))])
+		}
+		if err != nil {
+			if err := k.Cancel(); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		if k.Close() == nil {
+			t.Error("a snapshot that nobody has vouched for")
 		}
 	})
+}
+
+// stager takes any entries.
+type stager struct{ StateMachine }
+
+func (stager) Stage(p Point, r io.Reader) (sm.Digest, error) {
+	_, err := io.Copy(io.Discard, r)
+	return p.Root, err
 }
 
 func BenchmarkMarshalPayload(b *testing.B) {

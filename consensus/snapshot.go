@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +14,9 @@ import (
 	"github.com/xinqiao/creditgw/crypto/sm"
 )
 
-// preambleSize is what a snapshot's stream starts with: its point.
-const preambleSize = 1 + 3*8 + sm.DigestSize
+// A snapshot's stream starts with its point and a proof, which has its length
+// in two bytes before it.
+const preambleFixed = 1 + 3*8 + sm.DigestSize + 2
 
 // snapshots is Raft's SnapshotStore. It holds one: where the log may begin. To
 // a peer it streams the entries; from a peer it lets nothing reach Raft that has
@@ -22,12 +24,13 @@ const preambleSize = 1 + 3*8 + sm.DigestSize
 type snapshots struct {
 	dir     string
 	machine StateMachine
-	// confirm has a received point confirmed by other nodes.
-	confirm func(Point) error
+	witness Witness
 	// allow refuses a membership that the staged entries do not explain.
 	allow func(raft.Configuration) error
 	// applied is the state machine's position in the log.
 	applied func() uint64
+	// refused is told why a received snapshot was not taken.
+	refused func(p Point, why error)
 	fatal   func(error)
 
 	mu      sync.Mutex
@@ -77,14 +80,26 @@ func (s *snapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("consensus: export: %w", err)
 	}
-	var b cryptobyte.Builder
-	addPoint(&b, record.Point)
-	preamble, err := b.Bytes()
+	preamble, err := s.preamble(record.Point)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("consensus: snapshot preamble: %w", err), entries.Close())
 	}
 	meta.Size = int64(len(preamble)) + length
 	return meta, &export{Reader: io.MultiReader(bytes.NewReader(preamble), entries), Closer: entries}, nil
+}
+
+func (s *snapshots) preamble(p Point) ([]byte, error) {
+	proof, err := s.witness.Proof(p.Size)
+	if err != nil {
+		return nil, err
+	}
+	if len(proof) > MaxProof {
+		return nil, fmt.Errorf("a proof of %d bytes", len(proof))
+	}
+	var b cryptobyte.Builder
+	addPoint(&b, p)
+	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(proof) })
+	return b.Bytes()
 }
 
 type export struct {
@@ -175,6 +190,7 @@ type sink struct {
 	record        snapshotRecord
 
 	preamble []byte
+	proof    []byte
 	pipe     *io.PipeWriter // to Stage; nil until the preamble is there
 	result   chan stageResult
 }
@@ -193,12 +209,22 @@ func (k *sink) persist(size uint64, root sm.Digest) {
 
 // Write takes bytes from a peer. The state machine verifies them as they come.
 func (k *sink) Write(p []byte) (int, error) {
+	n, err := k.take(p)
+	if err != nil {
+		k.store.refused(k.record.Point, err)
+	}
+	return n, err
+}
+
+func (k *sink) take(p []byte) (int, error) {
 	n := len(p)
 	if k.pipe == nil {
-		take := min(preambleSize-len(k.preamble), len(p))
-		k.preamble, p = append(k.preamble, p[:take]...), p[take:]
-		if len(k.preamble) < preambleSize {
-			return n, nil
+		for size := k.preambleSize(); len(k.preamble) < size; size = k.preambleSize() {
+			if len(p) == 0 {
+				return n, nil
+			}
+			take := min(size-len(k.preamble), len(p))
+			k.preamble, p = append(k.preamble, p[:take]...), p[take:]
 		}
 		if err := k.begin(); err != nil {
 			return 0, err
@@ -212,12 +238,22 @@ func (k *sink) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// preambleSize is how long the preamble is, as far as can be told yet.
+func (k *sink) preambleSize() int {
+	if len(k.preamble) < preambleFixed {
+		return preambleFixed
+	}
+	return preambleFixed + int(binary.BigEndian.Uint16(k.preamble[preambleFixed-2:]))
+}
+
 func (k *sink) begin() error {
 	s := cryptobyte.String(k.preamble)
 	var p Point
-	if !readPoint(&s, &p) || !s.Empty() {
+	var proof cryptobyte.String
+	if !readPoint(&s, &p) || !s.ReadUint16LengthPrefixed(&proof) || !s.Empty() || len(proof) > MaxProof {
 		return errors.New("consensus: malformed snapshot preamble")
 	}
+	k.proof = proof
 	if p.Index != k.index || p.Term != k.term {
 		return fmt.Errorf("consensus: snapshot says %d/%d, Raft says %d/%d", p.Term, p.Index, k.term, k.index)
 	}
@@ -238,6 +274,14 @@ func (k *sink) begin() error {
 
 // Close decides. After it has returned without an error, Raft acts.
 func (k *sink) Close() error {
+	err := k.decide()
+	if err != nil && k.record.received {
+		k.store.refused(k.record.Point, err)
+	}
+	return err
+}
+
+func (k *sink) decide() error {
 	if k.pipe == nil {
 		if len(k.preamble) > 0 || k.record.Index == 0 {
 			return errors.New("consensus: snapshot without entries or preamble")
@@ -257,7 +301,7 @@ func (k *sink) Close() error {
 	if err := k.store.allow(k.configuration); err != nil {
 		return fmt.Errorf("consensus: received snapshot: %w", err)
 	}
-	if err := k.store.confirm(k.record.Point); err != nil {
+	if err := k.store.witness.Check(k.record.Point, k.proof); err != nil {
 		return fmt.Errorf("consensus: received snapshot: %w", err)
 	}
 	return k.store.save(&k.record)

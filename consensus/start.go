@@ -55,7 +55,7 @@ func openStorage(cfg *Config, fatal func(error)) (*storage, error) {
 		LogStore: w, limit: cfg.Timers.Disk, fatal: func(error) {}, trailing: trailing{most: int(cfg.Snapshots.Trailing)},
 	}
 	st.stable = &checkedStable{StableStore: w, limit: cfg.Timers.Disk, fatal: func(error) {}}
-	st.snapshots = &snapshots{dir: cfg.Dir, machine: cfg.StateMachine, applied: st.log.applied.Load, fatal: fatal}
+	st.snapshots = &snapshots{dir: cfg.Dir, machine: cfg.StateMachine, witness: cfg.Witness, applied: st.log.applied.Load, fatal: fatal}
 	st.log.appended = func() {
 		if err := st.snapshots.clearReceived(); err != nil {
 			fatal(err)

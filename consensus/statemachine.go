@@ -52,8 +52,4 @@ type StateMachine interface {
 	// nothing if Applied is p.Index or later. It is called again at start-up
 	// if the process ended in the middle.
 	Install(p Point) error
-
-	// RootAt returns the root at a size, or an error if the ledger has not
-	// come that far. It is called concurrently with the other methods.
-	RootAt(size uint64) (sm.Digest, error)
 }

@@ -12,8 +12,13 @@ type Status struct {
 	Snapshot uint64 // index where the newest snapshot ends, 0 if none
 	// Malformed counts intact entries in no known form: a leader's doing.
 	Malformed uint64
-	BadMarks  uint64       // marks that were passed over
-	Peers     []PeerStatus // on the leader only
+	BadMarks  uint64 // marks that were passed over
+	// Poisoned counts snapshots that came and were refused.
+	Poisoned uint64
+	// HeldBack says that the log can't be cut because nothing is witnessed up
+	// to where it could be.
+	HeldBack bool
+	Peers    []PeerStatus // on the leader only
 	// MembershipWaits says, on the leader, why Raft's configuration is not the
 	// directory's yet; "" if it is.
 	MembershipWaits string
@@ -37,6 +42,8 @@ func (n *Node) Status() Status {
 		Applied:   n.applied.index(),
 		LastLog:   n.raft.LastIndex(),
 		Malformed: n.malformed.Load(),
+		Poisoned:  n.poisoned.Load(),
+		HeldBack:  n.heldBack.Load(),
 		BadMarks:  n.badMarks.Load(),
 		Snapshot:  n.storage.snapshots.index(),
 	}
@@ -70,4 +77,14 @@ func (s *snapshots) index() uint64 {
 		return 0
 	}
 	return s.current.Index
+}
+
+// others are the ids of the other servers that Raft has now.
+func (n *Node) others() (ids []string) {
+	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
+		if id := string(s.ID); id != n.cfg.ID {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }

@@ -94,11 +94,18 @@ var peerChecks = []mutant{
 		pkg:   "./consensus/quicnet", run: "^TestAnUnverifiedAddress",
 	},
 	{
-		check: "others' word on a snapshot",
+		check: "the witnesses' word on a snapshot",
 		file:  "consensus/snapshot.go",
-		old:   `if err := k.store.confirm(k.record.Point); err != nil {`,
-		new:   `if err := k.store.confirm(k.record.Point); false && err != nil {`,
+		old:   `if err := k.store.witness.Check(k.record.Point, k.proof); err != nil {`,
+		new:   `if err := k.store.witness.Check(k.record.Point, k.proof); false && err != nil {`,
 		pkg:   "./consensus", run: "^TestAForgedSnapshotIsNotInstalled$",
+	},
+	{
+		check: "the log is not cut past what is witnessed",
+		file:  "consensus/fsm.go",
+		old:   `if err := s.n.awaitWitness(s.point.Size); err != nil {`,
+		new:   `if err := s.n.awaitWitness(s.point.Size); false && err != nil {`,
+		pkg:   "./consensus", run: "^TestTheLogIsNotCutPastWhatIsWitnessed$",
 	},
 	{
 		check: "leadership before a read",

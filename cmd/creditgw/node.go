@@ -170,7 +170,7 @@ func (n *node) openShared() (err error) {
 		ID: n.cfg.Self.Node.ID, Dir: n.path("raft"), Servers: founders(n.cfg.Genesis).Configuration(),
 		Directory: &membership{store: n.store}, Network: n.endpoint, StateMachine: n.store,
 		Ledger: ledger, Key: n.nodeKey, NodeKeys: n.nodeKeys, Timers: n.cfg.Timers, InFlight: n.cfg.InFlight,
-		Marking: n.cfg.Marking, Marked: n.marked, Floor: n.witness.Floor(),
+		Marking: n.cfg.Marking, Marked: n.marked, Witness: snapshotWitness{n.witness, n.store}, Floor: n.witness.Floor(),
 		Logger: n.cfg.Logger, Fatal: n.cfg.Fatal, Rand: n.cfg.Rand,
 	})
 	if err != nil {

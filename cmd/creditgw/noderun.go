@@ -136,6 +136,9 @@ func (n *node) refused() map[string]uint64 {
 	if raft.Malformed > 0 {
 		out["entry malformed"] = raft.Malformed
 	}
+	if raft.Poisoned > 0 {
+		out["snapshot"] = raft.Poisoned
+	}
 	if raft.BadMarks > 0 {
 		out["mark"] = raft.BadMarks
 	}

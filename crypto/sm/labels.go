@@ -17,7 +17,8 @@ const (
 	LabelFile Label = "xinqiao/v1/file"
 	// LabelPeer: a node's proof of identity on a transport connection.
 	LabelPeer Label = "xinqiao/v1/peer"
-	// LabelRoot: a node's answer about its root at a size.
+	// LabelRoot: a node's word on its root at a size. No message has it any
+	// more; vectors do, and it means nothing else.
 	LabelRoot Label = "xinqiao/v1/root"
 	// LabelTicket: a region's word that it has taken an entry in, over its
 	// header.

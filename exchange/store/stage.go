@@ -22,6 +22,7 @@ const stagedTogether = 16
 func (s *Store) Stage(p consensus.Point, r io.Reader) (sm.Digest, error) {
 	s.staging.Lock()
 	defer s.staging.Unlock()
+	s.staged = nil
 	dir := s.dir(s.generation + 1)
 	if err := errors.Join(os.RemoveAll(dir), makeDir(dir)); err != nil {
 		return sm.Digest{}, fmt.Errorf("store: %w", err)
