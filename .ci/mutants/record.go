@@ -44,4 +44,11 @@ var recordChecks = []mutant{
 		new:   `if _ = kind; a.Header.Class != exchange.ClassRecord {`,
 		pkg:   "./exchange/casebook", run: "^TestParkedEntries$",
 	},
+	{
+		check: "an id is taken once",
+		file:  "exchange/casebook/followed.go",
+		old:   `if f.b.ids.Get(h.ID[:]) != nil {`,
+		new:   `if false {`,
+		pkg:   "./exchange/casebook", run: "^TestAnIDIsTakenOnce$",
+	},
 }

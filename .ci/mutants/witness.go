@@ -74,4 +74,18 @@ var witnessChecks = []mutant{
 		new:   `if false {`,
 		pkg:   "./peers/witness", run: "^TestALeaderThatForksIsNamedAndItsVictimIsNot$",
 	},
+	{
+		check: "mark of what is applied",
+		file:  "consensus/mark.go",
+		old:   `if size, _ := n.cfg.StateMachine.Point(); err == nil && m.Size > size {`,
+		new:   `if size, _ := n.cfg.StateMachine.Point(); false && m.Size > size {`,
+		pkg:   "./consensus", run: "^TestAMarkThatIsNotSoundIsPassedOver$",
+	},
+	{
+		check: "term of a mark",
+		file:  "consensus/mark.go",
+		old:   `if err == nil && m.Term != term {`,
+		new:   `if false {`,
+		pkg:   "./consensus", run: "^TestAMarkThatIsNotSoundIsPassedOver$",
+	},
 }

@@ -52,7 +52,7 @@ type named struct {
 }
 
 var story = []named{
-	{"genesis.json", []byte("{}\n")},
+	{"genesis.json", []byte("{\"version\": 1, \"members\": []}\n")},                   // no ciphertext has this by chance
 	{"journal/00000000000000000001.journal", bytes.Repeat([]byte("events "), 40_000)}, // several chunks
 	{"journal/00000000000000000009.journal", nil},
 	{"vault", bytes.Repeat([]byte{7}, 2*chunkSize)},
