@@ -291,3 +291,26 @@ func BenchmarkOverwriteASegment(b *testing.B) {
 		}
 	}
 }
+
+// Whatever a segment file holds, reading it ends, within the file.
+func FuzzSegmentFile(f *testing.F) {
+	head := append([]byte{0x0d, 0x6b, 0xeb, 0x58}, make([]byte, segmentHeader-4)...)
+	f.Add(append(head, frameEntry, 0, 0, 0, 3, 0, 0, 0, 'a', 'b', 'c', 0, 0, 0, 0, 0, frameCommit, 0, 0, 0, 1, 2, 3, 4), uint64(9))
+	f.Add(append(head, frameIndex, 0, 0, 0, 0xff, 0xff, 0xff, 0xff), uint64(1))
+	f.Fuzz(func(t *testing.T, content []byte, last uint64) {
+		segment := segmentFile{path: "fuzzed", base: 1}
+		frames, end, err := segment.frames(bytes.NewReader(content), last)
+		if err != nil && !errors.Is(err, errSegment) {
+			t.Fatal(err)
+		}
+		for _, x := range frames {
+			if x.offset+x.length > end || end > int64(len(content)) || x.index > last {
+				t.Fatalf("frame %+v, end %d of %d", x, end, len(content))
+			}
+		}
+		whole, _, err := segment.lastAppend(bytes.NewReader(content))
+		if err != nil || whole.end > max(int64(len(content)), segmentHeader) {
+			t.Fatalf("%+v, %v", whole, err)
+		}
+	})
+}

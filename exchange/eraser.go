@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/xinqiao/creditgw/crypto/sm"
 )
 
 // Bodies are the sealed bodies on this node.
@@ -191,7 +193,8 @@ func (e *Eraser) report(ctx context.Context, r *Report) error {
 	if err != nil {
 		return err
 	}
-	id := e.Sealer.Secret.EntryID(r.Kind(), nil, n)
+	natural := sm.Sum(body)
+	id := e.Sealer.Secret.EntryID(r.Kind(), natural[:], n)
 	w := writer{Sealer: e.Sealer, Vault: e.Vault, Slots: e.Slots}
 	authored, err := w.write(Header{Class: ClassStatement, Kind: r.Kind(), ID: id, Recipients: others(e.Ledger, e.Sealer.Region)}, e.Clock(), body)
 	if err != nil {

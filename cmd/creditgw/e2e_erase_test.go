@@ -260,11 +260,11 @@ func (c *cluster) secretsOf(n *gateway, e exchange.Entry) map[string][]byte {
 	return out
 }
 
-// holding reads every file of the node, whatever it is, and says where which
-// secret is.
+// holding reads every file of the node, whatever it is, and its log, and says
+// where which secret is.
 func (n *gateway) holding(secrets map[string][]byte) (found []string) {
 	n.t.Helper()
-	err := filepath.WalkDir(n.dir, func(path string, d fs.DirEntry, err error) error {
+	visit := func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) || err == nil && !d.Type().IsRegular() {
 			return nil
 		}
@@ -277,13 +277,12 @@ func (n *gateway) holding(secrets map[string][]byte) (found []string) {
 		}
 		for what, secret := range secrets {
 			if at := bytes.Index(content, secret); at >= 0 {
-				name, _ := filepath.Rel(n.dir, path)
-				found = append(found, fmt.Sprintf("%s holds %s at %d", name, what, at))
+				found = append(found, fmt.Sprintf("%s holds %s at %d", path, what, at))
 			}
 		}
 		return err
-	})
-	if err != nil {
+	}
+	if err := errors.Join(filepath.WalkDir(n.dir, visit), filepath.WalkDir(n.log, visit)); err != nil {
 		n.t.Fatal(err)
 	}
 	return found
