@@ -183,7 +183,8 @@ type Casebook interface {
 	// Judge says what an ack would do, without doing it.
 	Judge(acks []Ack) ([]AckAnswer, error)
 	Bound(uscc string) (bool, error)
-	// Placed reports whether the next anchor says something of a subject.
+	// Placed reports whether an anchor of this region that is made, or is due
+	// now, says something of a subject.
 	Placed(uscc string) (bool, error)
 
 	Counts() (Counts, error)

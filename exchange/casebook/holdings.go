@@ -82,17 +82,21 @@ func (f *fold) unlist(no uint64) {
 	f.putRaw(f.b.unlisted, join(u64(uint64(f.meta.Position)), key), nil)
 }
 
-// asked gives a subject a place of its own, so that the next anchor says
-// something of it, if only that there is nothing.
+// asked makes the next anchor urgent, and gives a subject a place of its own, so
+// that it says something of it, if only that there is nothing. Whether records
+// are listed there plays no part: they may be gone when a casebook is built
+// again.
 func (f *fold) asked(a *exchange.SubjectAsked) {
 	place := f.placeOf(a.USCC)
-	key := join(place[:], u64(0))
-	if place.IsZero() || f.b.holdings.Get(key) != nil {
+	if place.IsZero() {
 		return
 	}
-	f.put(f.b.holdings, key, listing{From: f.meta.Position})
-	f.meta.Listed++
 	f.meta.Changed, f.meta.Asked = f.meta.Position, f.meta.Position
+	key := join(place[:], u64(0))
+	if _, known := load[listing](f, f.b.holdings, key); !known {
+		f.put(f.b.holdings, key, listing{From: f.meta.Position})
+		f.meta.Listed++
+	}
 }
 
 // anchoring notes an own anchor that is on its way.
@@ -162,15 +166,19 @@ func (c *Casebook) AnchorDue() (exchange.Due, bool) {
 	return exchange.DueLater, true
 }
 
-// Placed reports whether the map has a place for a subject.
+// Placed reports whether an anchor that is made, or is due now, says something
+// of a subject.
 func (c *Casebook) Placed(uscc string) (placed bool, err error) {
-	place := c.placeOf(uscc)
 	err = c.view(func(b buckets) error {
 		m, _, err := get[meta](b.meta, metaKey)
 		if err != nil {
 			return err
 		}
-		_, placed, err = recordsAt(b, m.Position, place)
+		at := m.Anchored
+		if m.Asked > m.Anchored {
+			at = m.Position
+		}
+		_, placed, err = recordsAt(b, at, c.placeOf(uscc))
 		return err
 	})
 	return placed, err

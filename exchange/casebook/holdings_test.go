@@ -72,6 +72,13 @@ func TestARegionStatesWhatItHolds(t *testing.T) {
 	if due, may := bj.book.AnchorDue(); due != exchange.DueSoon || !may {
 		t.Errorf("after a change, due %d %v", due, may)
 	}
+	if placed := must[bool](t)(bj.book.Placed(beijingFirm)); placed {
+		t.Error("an anchor is said to speak of the firm before there is one")
+	}
+	bj.tell(exchange.Event{Asked: &exchange.SubjectAsked{USCC: beijingFirm}})
+	if due, _ := bj.book.AnchorDue(); due != exchange.DueNow || !must[bool](t)(bj.book.Placed(beijingFirm)) {
+		t.Errorf("while somebody waits, due %d", due)
+	}
 	bj.anchor()
 	if got, want := bj.states(beijingFirm), sorted(received[0], received[1], home[0]); !slices.Equal(got, want) {
 		t.Errorf("states %v, holds %v", got, want)
