@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,7 +68,7 @@ func TestALostNodeIsRestoredAsAnotherOne(t *testing.T) {
 
 	args := []string{
 		"restore", "--dir", lost.dir, "--genesis", filepath.Join(safe, genesisName), "--recovery", filepath.Join(safe, recoveryName),
-		"--addr", freePort(t), "--passphrase-file", lost.file("passphrase"), "--recovery-passphrase-file", lost.file("recovery"), file, "--json",
+		"--addr", freePort(t), "--http", strings.TrimPrefix(lost.url, "http://"), "--passphrase-file", lost.file("passphrase"), "--recovery-passphrase-file", lost.file("recovery"), file, "--json",
 	}
 	// A backup that has been touched leaves nothing behind.
 	mend := flip(t, file, int64(len(sealed)/2))
@@ -100,58 +101,28 @@ func TestALostNodeIsRestoredAsAnotherOne(t *testing.T) {
 			t.Errorf("%s was restored", never)
 		}
 	}
-	c.letIn(t, &r, lost)
-}
 
-// letIn has the regions' own fold judge what the restored node wants.
-func (c *cluster) letIn(t *testing.T, r *restored, n *gateway) {
-	t.Helper()
-	genesis, err := readGenesis(filepath.Join(n.dir, genesisName))
-	if err != nil {
-		t.Fatal(err)
+	// The other three let it in; the second change ends the lost node's keys.
+	rest := &cluster{t: t, dir: c.dir, nodes: slices.DeleteFunc(slices.Clone(c.nodes), func(n *gateway) bool { return n == lost })}
+	rest.decide(readChange(t, lost, nodeAddName))
+	lost.start()
+	lost.awaitReady()
+	lost.awaitSize(rest.nodes[0].size())
+	rest.decide(readChange(t, lost, promoteName))
+	lost.stop()
+	lost.start()
+	lost.awaitReady()
+	// It has the ledger of before, knows its own records and sends new ones.
+	if got := rest.nodes[0].ledger(size); len(got) != len(lost.ledger(size)) {
+		t.Errorf("%d entries before, %d on the restored node", len(got), len(lost.ledger(size)))
 	}
-	d, err := peers.NewDirectory(&genesis)
-	if err != nil {
-		t.Fatal(err)
+	for _, id := range records {
+		if v := lost.recordView(id); !v.State.OnLedger() {
+			t.Errorf("record %s is %q", id, v.State)
+		}
 	}
-	index := uint64(0)
-	for _, path := range r.Proposed {
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var change peers.Change
-		if err := json.Unmarshal(raw, &change); err != nil {
-			t.Fatal(err)
-		}
-		body, err := peers.EncodeProposal(change)
-		if err != nil {
-			t.Fatal(err)
-		}
-		regions := d.Voters()
-		if d, err = d.With(index, regions[0], peers.KindPropose, body); err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		proposal := d.Proposals()[0]
-		for _, region := range regions[1:d.Approvals()] {
-			index++
-			approval, err := peers.EncodeApproval(proposal.Index, proposal.Digest)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d, err = d.With(index, region, peers.KindApprove, approval); err != nil {
-				t.Fatalf("%s: %v", path, err)
-			}
-		}
-		index++
-	}
-	member, ok := d.Member(n.region)
-	if !ok || member.Node.ID != r.Node {
-		t.Errorf("the region's node is %q", member.Node.ID)
-	}
-	if keys := d.NodeKeys(r.Lost); len(keys) != 0 {
-		t.Errorf("the lost node still has %d keys in force", len(keys))
-	}
+	newPhone(home).await(lost.submit(exchange.WaitCommitted, lost.notices(home.region, 3)...)...)
+	c.agree()
 }
 
 func eventsOf(t *testing.T, dir string) (out []exchange.Event) {
