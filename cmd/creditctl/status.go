@@ -52,6 +52,9 @@ func (p *program) showStatus(s httpapi.Status) error {
 	}
 	line(text{"节点", "node"}, "%s (%s) %s", s.Node, s.Region, ready)
 	line(text{"主节点", "leader"}, "%s", leader)
+	if s.MembershipWaits != "" {
+		line(text{"成员变更等待", "membership waits"}, "%s", s.MembershipWaits)
+	}
 	line(text{"账本", "ledger"}, "%d  %s", s.LedgerSize, s.Root)
 	line(text{"已见证", "witnessed"}, "%s", p.witnessLine(s.Witness))
 	if len(s.Witness.Alarms) > 0 {

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -103,6 +105,72 @@ func TestServeComesBackAfterRotations(t *testing.T) {
 	away.awaitSize(size)
 	newPhone(away).await(rest.nodes[0].submit(exchange.WaitCommitted, rest.nodes[0].notice(away.region))...)
 	c.agree()
+}
+
+// A region gets another node while the old one still runs. The promotion fences
+// the old one: what it takes in never reaches the ledger. The others' agencies
+// notice nothing.
+func TestServePromotesAnotherNode(t *testing.T) {
+	c := startCluster(t)
+	old := c.region("140000")
+	before := old.submit(exchange.WaitCommitted, old.notices("110000", 3)...)
+	c.agree()
+	old.stop()
+	file := filepath.Join(c.dir, "backup")
+	creditgw(t, "backup", "--dir", old.dir, "--passphrase-file", old.file("passphrase"), file)
+	old.start()
+	old.awaitReady()
+	fresh := old.restore(file)
+
+	rest := &cluster{t: t, dir: c.dir, nodes: c.nodes[:3]}
+	loads := []*load{{gateway: c.nodes[0], home: c.nodes[1]}, {gateway: c.nodes[1], home: c.nodes[2]}}
+	ctx, end := context.WithCancel(context.Background())
+	var sending sync.WaitGroup
+	for _, l := range loads {
+		sending.Go(func() { l.run(ctx) })
+	}
+	stop := func() { end(); sending.Wait() }
+	defer stop()
+
+	rest.decide(readChange(t, fresh, nodeAddName))
+	fresh.start()
+	fresh.awaitReady()
+	fresh.awaitSize(c.nodes[0].size())
+	rest.decide(readChange(t, fresh, promoteName))
+	old.submit(exchange.WaitNone, old.notice("110000"))
+	after := fresh.submit(exchange.WaitCommitted, fresh.notices("120000", 3)...)
+	stop()
+	for _, l := range loads {
+		if l.err != nil || l.slowest > slowestWrite {
+			t.Errorf("%s, after %d records: %v, the slowest file took %s", l.region, len(l.acked), l.err, l.slowest)
+		}
+		t.Logf("%s: %d records, the slowest file took %s", l.region, len(l.acked), l.slowest)
+	}
+	rest.checkLoads(loads)
+	if got := recordsOf(c.nodes[0].ledger(rest.agree()), old.region); !slices.Equal(got, append(before, after...)) {
+		t.Errorf("%d records of the region are on the ledger, not %d", len(got), len(before)+len(after))
+	}
+}
+
+// restore makes the region another node from a backup.
+func (n *gateway) restore(backup string) *gateway {
+	n.t.Helper()
+	other := &gateway{
+		t: n.t, region: n.region, dir: n.dir + "-2", addr: freePort(n.t), log: n.log + "-2", tokens: map[exchange.Role]string{},
+	}
+	http := freePort(n.t)
+	other.url = "http://" + http
+	n.t.Cleanup((&cluster{t: n.t, nodes: []*gateway{other}}).report)
+	creditgw(n.t, "restore", "--dir", other.dir, "--genesis", filepath.Join(n.dir, genesisName), "--recovery", filepath.Join(n.dir, recoveryName),
+		"--addr", other.addr, "--http", http, "--passphrase-file", n.file("passphrase"), "--recovery-passphrase-file", n.file("recovery"), backup)
+	for _, role := range []exchange.Role{exchange.RoleAgencyEntry, exchange.RoleOperator, exchange.RoleAuditor} {
+		args := []string{"token", "add", "--role", string(role), "--dir", other.dir}
+		if role == exchange.RoleAgencyEntry {
+			args = append(args, "--scope", "unit="+agencies[n.region]+",source="+agencies[n.region])
+		}
+		other.tokens[role] = strings.TrimSpace(creditgw(n.t, args...))
+	}
+	return other
 }
 
 // copyGenesis hands the genesis to a region that is not in it.

@@ -100,7 +100,7 @@ func (n *node) status() httpapi.NodeStatus {
 	raft := n.consensus.Status()
 	s := httpapi.NodeStatus{
 		Node: raft.ID, Version: version(), StartedAt: n.started, Now: n.cfg.Clock(), Leader: raft.Leader, Term: raft.Term,
-		Committed: raft.Commit, Applied: raft.Applied, Journal: uint64(n.journal.Last()), Refused: n.refused(),
+		Committed: raft.Commit, Applied: raft.Applied, Journal: uint64(n.journal.Last()), Refused: n.refused(), MembershipWaits: raft.MembershipWaits,
 		Witness: n.witnessStatus(),
 	}
 	if check := n.checks.Latest(); check.State != "" {

@@ -233,6 +233,9 @@ type NodeStatus struct {
 	Peers     []Peer    `json:"peers"`
 	// Refused counts what came from other nodes and was refused, by reason.
 	Refused map[string]uint64 `json:"refused"`
+	// MembershipWaits says, on the leader, why Raft's members are not the
+	// directory's yet.
+	MembershipWaits string `json:"membership_waits,omitempty"`
 	// Check is the check under way, or the last one; nil when there was none.
 	Check   *Check        `json:"check,omitempty"`
 	Witness WitnessStatus `json:"witness"`
