@@ -22,7 +22,7 @@ type source struct {
 }
 
 // A batcher makes Raft entries of what is waiting: no timer, an entry is cut
-// when there is a free place under way, and takes what has come until then. So
+// when there is a place for it under way, and takes what has come until then. So
 // entries are small when little is going on and full under load.
 //
 // It takes from the sources in turn, item by item: a region that floods the
@@ -213,6 +213,7 @@ func (b *batcher) arrive(entry *proposalID) {
 	if i := slices.Index(b.underWay, entry); i >= 0 {
 		b.underWay = slices.Delete(b.underWay, i, i+1)
 		<-b.slots
+		b.poke()
 	}
 }
 
@@ -240,8 +241,10 @@ func (b *batcher) shown(ids []proposalID) {
 func (b *batcher) next() (mark []byte, items []proposed, ok bool) {
 	for {
 		b.mu.Lock()
-		items = b.cut()
-		mark, b.mark = b.mark, nil
+		if b.ready() {
+			items = b.cut()
+			mark, b.mark = b.mark, nil
+		}
 		b.mu.Unlock()
 		if len(items) > 0 || mark != nil {
 			return mark, items, true
@@ -252,6 +255,20 @@ func (b *batcher) next() (mark []byte, items []proposed, ok bool) {
 			return nil, nil, false
 		}
 	}
+}
+
+// ready reports whether the next entry may leave. The second half of the places
+// under way is for full entries: another one costs four nodes an fsync and a
+// dozen messages, and grows while it waits for those that are under way.
+func (b *batcher) ready() bool {
+	if len(b.underWay) < max(cap(b.slots)/2, 1) || b.waiting >= maxEntryItems {
+		return true
+	}
+	bytes := 0
+	for _, s := range b.sources {
+		bytes += s.bytes
+	}
+	return bytes >= maxEntryBytes
 }
 
 func (b *batcher) cut() []proposed {

@@ -98,6 +98,40 @@ func TestAnEntryTakesWhatWaitsInTurn(t *testing.T) {
 	x.answers <- nil
 }
 
+// The last places under way are not for entries that may still grow.
+func TestASecondEntryLeavesWhenItIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newBench(t, 2)
+		s := x.b.source(0, func() {})
+		x.b.lead(true)
+		push := func(n, size int) {
+			if err := x.b.push(s, numberedItem(1, n, size)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		push(0, 10)
+		first := x.next(t)
+		push(1, 10)
+		synctest.Wait()
+		select {
+		case <-x.entries:
+			t.Fatal("a small entry left while another was under way")
+		default:
+		}
+		push(2, maxEntryBytes)
+		if got := x.next(t); len(got) != 1 || got[0] != numberedItem(1, 1, 0).id {
+			t.Errorf("the second entry holds %v", got)
+		}
+		x.b.shown(first)
+		x.answers <- nil
+		synctest.Wait()
+		x.answers <- nil // the second; the third is larger than the rest of an entry
+		if got := x.next(t); len(got) != 1 {
+			t.Errorf("%d items in the third entry", len(got))
+		}
+	})
+}
+
 func TestAnEntryIsBoundedInBytes(t *testing.T) {
 	x := newBench(t, 1)
 	s := x.b.source(0, func() {})

@@ -94,8 +94,9 @@ type Config struct {
 	Timers    Timers
 	Snapshots Snapshots
 	Marking   Marking
-	// InFlight is how many entries the leader has under way at once: 2 on a
-	// LAN, where more only splits what could be one entry; 8 to 16 on a WAN.
+	// InFlight is how many entries the leader has under way at once, half of
+	// them only when they are full: 2 on a LAN, where more only splits what
+	// could be one entry; 8 to 16 on a WAN.
 	InFlight int
 
 	Logger *slog.Logger
