@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/xinqiao/creditgw/exchange/journal"
 	"github.com/xinqiao/creditgw/exchange/store"
 	"github.com/xinqiao/creditgw/exchange/vault"
+	"github.com/xinqiao/creditgw/peers"
 )
 
 type backupFlags struct{ dir, passphraseFile string }
@@ -24,8 +24,8 @@ func (p *program) backupCommand() *cobra.Command {
 		Use:   "backup --dir DIR FILE",
 		Short: p.say(text{"备份一个已停节点独有的内容", "back up what only this node has, while it is stopped"}),
 		Long: p.say(text{
-			"备份流水日志、密钥槽、令牌和配置，密封给本地区的解密密钥，由节点密钥签名。账本在其他地区都有，不在其中；\nRaft 日志、见证状态和节点私钥永不备份。运行中的节点用 creditctl backup。",
-			"Journal, vault, tokens and configuration, sealed to the region's decryption key and signed by the node. The\nledger is with the other regions; Raft log, witness state and private keys are never backed up. For a running\nnode there is creditctl backup."}),
+			"备份流水日志、密钥槽、令牌和配置，密封给本地区的解密密钥，由节点密钥签名。账本在其他地区都有，不在其中；\nRaft 日志、见证状态和节点私钥永不备份。",
+			"Journal, vault, tokens and configuration, sealed to the region's decryption key and signed by the node. The\nledger is with the other regions; Raft log, witness state and private keys are never backed up."}),
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return p.backup(f, args[0]) },
 	}
@@ -35,7 +35,7 @@ func (p *program) backupCommand() *cobra.Command {
 	return cmd
 }
 
-func (p *program) backup(f backupFlags, path string) (err error) {
+func (p *program) backup(f backupFlags, path string) error {
 	pass, err := p.passphrase(keyPassphrase(f.passphraseFile))
 	if err != nil {
 		return err
@@ -44,53 +44,56 @@ func (p *program) backup(f backupFlags, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	genesis, err := readGenesis(filepath.Join(f.dir, genesisName))
+	manifest, err := p.makeBackup(f.dir, keys, self, path)
+	if err != nil {
+		return err
+	}
+	return p.reportBackup(path, manifest)
+}
+
+// makeBackup backs a stopped node up to a file that does not exist yet.
+func (p *program) makeBackup(dir string, keys *Keys, self peers.Member, path string) (m backup.Manifest, err error) {
+	genesis, err := readGenesis(filepath.Join(dir, genesisName))
 	if err == nil {
 		err = genesis.Verify()
 	}
 	if err != nil {
-		return err
+		return m, err
 	}
-	lock, err := lockDir(f.dir)
+	lock, err := lockDir(dir)
 	if err != nil {
-		return err
+		return m, err
 	}
 	defer lock.Close() // the file was not written
 	source := backupSource{
-		dir: f.dir, ledger: genesis.LedgerID(), self: self, keys: keys, rand: p.rand, now: p.now,
-		journal: func(to string) error { return journal.Link(filepath.Join(f.dir, journalName), to) },
+		dir: dir, ledger: genesis.LedgerID(), self: self, keys: keys, rand: p.rand, now: p.now,
+		journal: func(to string) error { return journal.Link(filepath.Join(dir, journalName), to) },
 	}
 	var fault error
 	failed := func(err error) { fault = err }
-	if source.vault, err = vault.Open(vault.Config{Path: filepath.Join(f.dir, vaultName), Rand: p.rand, Fatal: failed}); err != nil {
-		return err
+	if source.vault, err = vault.Open(vault.Config{Path: filepath.Join(dir, vaultName), Rand: p.rand, Fatal: failed}); err != nil {
+		return m, err
 	}
 	defer func() { err = errors.Join(err, source.vault.Close(), fault) }()
-	logger := slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	ledger, err := store.Open(store.Config{Dir: filepath.Join(f.dir, ledgerName), Genesis: &genesis, Logger: logger, Fatal: failed})
-	if err != nil {
-		return err
-	}
-	source.head = ledger.Head()
-	if err := ledger.Close(); err != nil {
-		return err
+	if source.head, err = store.ReadHead(filepath.Join(dir, ledgerName), &genesis); err != nil {
+		return m, err
 	}
 	// A damaged journal is no backup of anything.
-	if _, err := journal.Check(filepath.Join(f.dir, journalName), nil); err != nil {
-		return err
+	if _, err := journal.Check(filepath.Join(dir, journalName), nil); err != nil {
+		return m, err
 	}
 	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return m, err
 	}
-	manifest, err := source.write(out)
+	m, err = source.write(out)
 	if err == nil {
 		err = out.Sync()
 	}
 	if err = errors.Join(err, out.Close()); err != nil {
-		return errors.Join(&message{text: text{"没有做成备份", "no backup was made"}, cause: err}, os.Remove(path))
+		return m, errors.Join(&message{text: text{"没有做成备份", "no backup was made"}, cause: err}, os.Remove(path))
 	}
-	return p.reportBackup(path, manifest)
+	return m, nil
 }
 
 func (p *program) reportBackup(path string, m backup.Manifest) error {

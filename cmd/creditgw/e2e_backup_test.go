@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/casebook"
 	"github.com/xinqiao/creditgw/exchange/journal"
@@ -123,6 +124,67 @@ func TestALostNodeIsRestoredAsAnotherOne(t *testing.T) {
 	}
 	newPhone(home).await(lost.submit(exchange.WaitCommitted, lost.notices(home.region, 3)...)...)
 	c.agree()
+}
+
+// A node was stopped because its ledger is not the others'. Its region comes back
+// beside it, as another node; the old directory is evidence and stays as it is.
+func TestAStoppedRegionRejoinsByResync(t *testing.T) {
+	c := startCluster(t)
+	n := c.follower()
+	home := c.follower(n)
+	records := n.submit(exchange.WaitCommitted, n.notices(home.region, 5)...)
+	newPhone(home).await(records...)
+	c.agree()
+	n.stop()
+	halted := filepath.Join(n.dir, witnessName, "halted")
+	if err := os.WriteFile(halted, []byte(`{"reason":"FORKED","size":9,"evidence":"e","at":"2026-04-01T12:00:00Z"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := fileDigests(t, n.dir)
+
+	to := n.dir + "-again"
+	creditgw(t, "resync", "--dir", n.dir, "--to", to, "--addr", freePort(t), "--http", strings.TrimPrefix(n.url, "http://"),
+		"--passphrase-file", n.file("passphrase"), "--recovery-passphrase-file", n.file("recovery"))
+	if after := fileDigests(t, n.dir); !reflect.DeepEqual(before, after) {
+		t.Errorf("the old directory has changed: %d files, %d before", len(after), len(before))
+	}
+	for _, fresh := range []string{raftName, ledgerName, filepath.Join(witnessName, "halted")} {
+		if _, err := os.Stat(filepath.Join(to, fresh)); err == nil {
+			t.Errorf("the new node has the old one's %s", fresh)
+		}
+	}
+
+	rest := &cluster{t: t, dir: c.dir, nodes: slices.DeleteFunc(slices.Clone(c.nodes), func(g *gateway) bool { return g == n })}
+	n.dir = to
+	rest.decide(readChange(t, n, nodeAddName))
+	n.start()
+	n.awaitReady()
+	n.awaitSize(rest.nodes[0].size())
+	rest.decide(readChange(t, n, promoteName))
+	n.stop()
+	n.start()
+	n.awaitReady()
+	for _, id := range records {
+		if v := n.recordView(id); !v.State.OnLedger() {
+			t.Errorf("record %s is %q", id, v.State)
+		}
+	}
+	newPhone(home).await(n.submit(exchange.WaitCommitted, n.notices(home.region, 2)...)...)
+	c.agree()
+}
+
+// fileDigests are the node's files that mean something, with their SM3.
+func fileDigests(t *testing.T, dir string) map[string]sm.Digest {
+	t.Helper()
+	out := map[string]sm.Digest{}
+	for _, path := range nodeFiles(t, dir) {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[path] = sm.Sum(raw)
+	}
+	return out
 }
 
 func eventsOf(t *testing.T, dir string) (out []exchange.Event) {

@@ -48,7 +48,7 @@ func (p *program) restoreCommand() *cobra.Command {
 	return cmd
 }
 
-func (p *program) restore(f restoreFlags, path string) (err error) {
+func (p *program) restore(f restoreFlags, path string) error {
 	genesis, err := readGenesis(f.genesis)
 	if err == nil {
 		err = genesis.Verify()
@@ -74,6 +74,11 @@ func (p *program) restore(f restoreFlags, path string) (err error) {
 	if err != nil {
 		return err
 	}
+	return p.rebuild(f, dir, &genesis, old, pass, path)
+}
+
+// rebuild makes a new node in dir of a backup and what opens it.
+func (p *program) rebuild(f restoreFlags, dir string, genesis *peers.Genesis, old recovered, pass passphrases, path string) (err error) {
 	// Everything is made beside its place, and gets its name when it is whole.
 	temp := dir + ".restoring"
 	if err := os.Mkdir(temp, 0o700); err != nil {
@@ -84,7 +89,7 @@ func (p *program) restore(f restoreFlags, path string) (err error) {
 			err = errors.Join(err, os.RemoveAll(temp))
 		}
 	}()
-	r := restoring{dir: temp, genesis: &genesis, recovered: old, signer: f.signer}
+	r := restoring{dir: temp, genesis: genesis, recovered: old, signer: f.signer}
 	if err := r.read(path); err != nil {
 		return &message{text: text{"备份不能用", "the backup can't be used"}, cause: err}
 	}

@@ -22,6 +22,7 @@ func (p *program) commands() []*cobra.Command {
 		p.checkCommand(),
 		p.backupCommand(),
 		p.restoreCommand(),
+		p.resyncCommand(),
 		p.selftestCommand(),
 		p.benchCommand(),
 		p.benchServerCommand(),
