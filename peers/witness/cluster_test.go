@@ -32,6 +32,7 @@ type cluster struct {
 	directory *peers.Directory
 	servers   raft.Configuration
 	nodes     []*node
+	marking   consensus.Marking
 }
 
 type node struct {
@@ -50,7 +51,12 @@ type node struct {
 
 func startCluster(t testing.TB) *cluster {
 	t.Helper()
-	c := &cluster{t: t}
+	return startMarked(t, consensus.Marking{})
+}
+
+func startMarked(t testing.TB, marking consensus.Marking) *cluster {
+	t.Helper()
+	c := &cluster{t: t, marking: marking}
 	var founders []peers.Member
 	batches := make([]*sm.BatchKey, len(regions))
 	witnesses := make([]*sm.WitnessKey, len(regions))
@@ -140,7 +146,8 @@ func (c *cluster) open(n *node, conn net.PacketConn, key *sm.WitnessKey) {
 	if n.raft, err = consensus.Open(consensus.Config{
 		ID: n.id, Dir: filepath.Join(n.dir, "raft"), Servers: c.servers, Network: n.net, StateMachine: n.machine,
 		Ledger: c.directory.Ledger(), Key: n.nodeKey, NodeKeys: c.directory.NodeKeys, Directory: c.membership(), Logger: logger,
-		Marked: func(index uint64, m consensus.Mark) { n.witness.Marked(taken(index, m)) }, Floor: n.witness.Floor(),
+		Marking: c.marking,
+		Marked:  func(index uint64, m consensus.Mark) { n.witness.Marked(taken(index, m)) }, Floor: n.witness.Floor(),
 		Fatal: func(err error) { c.t.Error(err) },
 	}); err != nil {
 		c.t.Fatal(err)
