@@ -184,8 +184,8 @@ func (n *node) verified(ledger sm.Digest) func(bool, *sm.BatchPublic, []byte, []
 	if n.shadow == nil {
 		return nil
 	}
-	return func(ok bool, key *sm.BatchPublic, message, signature []byte) {
-		n.shadow.Observe(key, sm.LabelBatch, ledger, message, signature, ok)
+	return func(ok bool, key *sm.BatchPublic, preamble, signature []byte) {
+		n.shadow.Observe(key, sm.LabelBatch, ledger, preamble, signature, ok)
 	}
 }
 

@@ -66,7 +66,7 @@ func malformed(err error, item int) *exchange.Rejection {
 }
 
 // verified is Config.Verified.
-type verified func(ok bool, key *sm.BatchPublic, message, signature []byte)
+type verified func(ok bool, key *sm.BatchPublic, preamble, signature []byte)
 
 // prepare does the costly part once: the signature and every digest that the
 // preamble or a header names.
@@ -78,7 +78,7 @@ func (c *candidate) prepare(key *sm.BatchPublic, observe verified) {
 	p := &c.batch.Preamble
 	c.signed = key.Verify(sm.LabelBatch, p.Ledger, c.batch.RawPreamble, c.batch.Signature) == nil
 	if observe != nil {
-		observe(c.signed, key, sm.Message(sm.LabelBatch, p.Ledger, c.batch.RawPreamble), c.batch.Signature)
+		observe(c.signed, key, c.batch.RawPreamble, c.batch.Signature)
 	}
 	if c.signed && c.leaves == nil {
 		c.contents = c.checkContents()

@@ -31,8 +31,9 @@ type Config struct {
 	Fatal func(error)
 	// Verified, if set, is told of each batch signature that was checked, so
 	// that a share of them can be verified again by other code. It may be
-	// called from several goroutines and must not change its arguments.
-	Verified func(ok bool, key *sm.BatchPublic, message, signature []byte)
+	// called from several goroutines and must not change its arguments. The
+	// signature is under sm.LabelBatch and this ledger's id.
+	Verified func(ok bool, key *sm.BatchPublic, preamble, signature []byte)
 }
 
 // Stats are counted since Open.
