@@ -49,7 +49,8 @@ var importTable = []rule{
 	{"consensus/...", []string{"crypto/sm", "consensus/..."}},
 	{"exchange", domain},
 	{"exchange/...", append([]string{"exchange"}, domain...)},
-	{"cmd/...", []string{"crypto/...", "schemas/...", "peers/...", "consensus/...", "exchange/..."}},
+	{"cmd/command", nil},
+	{"cmd/...", []string{"crypto/...", "schemas/...", "peers/...", "consensus/...", "exchange/...", "cmd/command"}},
 	{"deploy", nil},
 	{".", nil},
 }

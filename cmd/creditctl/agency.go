@@ -13,12 +13,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
 )
 
 func (p *program) agencyCommand() *cobra.Command {
-	return group("agency", p.say(text{"单位签名公钥", "agencies' signing keys"}),
+	return command.Group("agency", p.Say(text{"单位签名公钥", "agencies' signing keys"}),
 		p.agencyAdd(), p.agencyList(), p.agencyRetire())
 }
 
@@ -27,7 +28,7 @@ func (p *program) agencyAdd() *cobra.Command {
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:     "add USCC PUBLIC-KEY-FILE",
-		Short:   p.say(text{"登记单位的 SM2 公钥（PEM）", "register an agency's SM2 public key (PEM)"}),
+		Short:   p.Say(text{"登记单位的 SM2 公钥（PEM）", "register an agency's SM2 public key (PEM)"}),
 		Example: "  openssl pkey -in key.pem -pubout -out pub.pem\n  creditctl agency add 12120000000003025Y pub.pem --name 天津市交通运输综合行政执法总队",
 		Args:    cobra.ExactArgs(2),
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, args []string) error {
@@ -42,8 +43,8 @@ func (p *program) agencyAdd() *cobra.Command {
 			return p.keyChange(cmd.Context(), c, args[0], entry, wait, func(k httpapi.AgencyKey) bool { return k.Until == 0 })
 		}),
 	}
-	cmd.Flags().StringVar(&name, "name", "", p.say(text{"单位名称", "name of the agency"}))
-	cmd.Flags().StringVar(&label, "label", "", p.say(text{"公钥标签，如 卡一", "label of the key, such as card-1"}))
+	cmd.Flags().StringVar(&name, "name", "", p.Say(text{"单位名称", "name of the agency"}))
+	cmd.Flags().StringVar(&label, "label", "", p.Say(text{"公钥标签，如 卡一", "label of the key, such as card-1"}))
 	waitFlag(p, cmd, &wait)
 	_ = cmd.MarkFlagRequired("name") // it fails for an unknown flag only
 	return cmd
@@ -53,13 +54,13 @@ func (p *program) agencyRetire() *cobra.Command {
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "retire USCC KEY-ID",
-		Short: p.say(text{"停用公钥；此前的签名仍有效", "retire a key; what it signed before stays valid"}),
+		Short: p.Say(text{"停用公钥；此前的签名仍有效", "retire a key; what it signed before stays valid"}),
 		Args:  cobra.ExactArgs(2),
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, args []string) error {
 			var id sm.KeyID
 			if id.UnmarshalText([]byte(args[1])) != nil {
-				return usageError(&message{text: text{"KEY-ID 应为 32 位十六进制", "KEY-ID is 32 hexadecimal digits"},
-					hint: text{"见 creditctl agency list", "see creditctl agency list"}})
+				return usageError(&message{Text: text{"KEY-ID 应为 32 位十六进制", "KEY-ID is 32 hexadecimal digits"},
+					Hint: text{"见 creditctl agency list", "see creditctl agency list"}})
 			}
 			entry, err := c.RetireKey(cmd.Context(), args[0], id)
 			if err != nil {
@@ -73,24 +74,24 @@ func (p *program) agencyRetire() *cobra.Command {
 }
 
 func waitFlag(p *program, cmd *cobra.Command, wait *time.Duration) {
-	cmd.Flags().DurationVar(wait, "wait", 0, p.say(text{"等待生效的时长，如 30s", "how long to wait until it is in force, such as 30s"}))
+	cmd.Flags().DurationVar(wait, "wait", 0, p.Say(text{"等待生效的时长，如 30s", "how long to wait until it is in force, such as 30s"}))
 }
 
 func (p *program) agencyList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list USCC",
-		Short: p.say(text{"列出单位的公钥", "list an agency's keys"}),
+		Short: p.Say(text{"列出单位的公钥", "list an agency's keys"}),
 		Args:  cobra.ExactArgs(1),
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, args []string) error {
 			keys, err := c.Keys(cmd.Context(), args[0])
-			if err != nil || p.json {
-				return firstError(err, func() error { return p.printJSON(keys) })
+			if err != nil || p.JSON {
+				return firstError(err, func() error { return p.PrintJSON(keys) })
 			}
-			table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+			table := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
 			for _, k := range keys.Items {
-				state := p.say(text{"在用", "in force"})
+				state := p.Say(text{"在用", "in force"})
 				if k.Until != 0 {
-					state = p.sayf(text{"自第 %d 条起停用", "retired at leaf %d"}, k.Until)
+					state = p.Sayf(text{"自第 %d 条起停用", "retired at leaf %d"}, k.Until)
 				}
 				fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", k.KeyID, k.Name, k.Label, state)
 			}
@@ -125,8 +126,8 @@ func (p *program) keyChange(ctx context.Context, c *httpapi.Client, uscc string,
 			break
 		}
 		if p.now().After(until) {
-			return &message{text: text{"已受理，尚未入账", "accepted, but not on the ledger yet"},
-				hint: text{"稍后用 creditctl agency list 查看", "look again with creditctl agency list"}}
+			return &message{Text: text{"已受理，尚未入账", "accepted, but not on the ledger yet"},
+				Hint: text{"稍后用 creditctl agency list 查看", "look again with creditctl agency list"}}
 		}
 		select {
 		case <-time.After(keyPoll):
@@ -134,8 +135,8 @@ func (p *program) keyChange(ctx context.Context, c *httpapi.Client, uscc string,
 			return ctx.Err()
 		}
 	}
-	if p.json {
-		return p.printJSON(entry)
+	if p.JSON {
+		return p.PrintJSON(entry)
 	}
 	if inForce {
 		p.print(text{"已生效：公钥 %s", "in force: key %s"}, entry.KeyID)
@@ -165,12 +166,12 @@ const maxKeyFile = 16 << 10
 func readPublic(name string) (*sm.AgencyPublic, error) {
 	raw, err := os.ReadFile(name)
 	if err != nil {
-		return nil, usageError(&message{text: text{"读不到公钥文件", "can't read the public key file"}, cause: err})
+		return nil, usageError(&message{Text: text{"读不到公钥文件", "can't read the public key file"}, Cause: err})
 	}
 	key, err := parsePublic(raw)
 	if err != nil {
 		hint := text{"用 openssl pkey -in key.pem -pubout 导出公钥", "write one with openssl pkey -in key.pem -pubout"}
-		return nil, &message{text: text{"不是 SM2 公钥文件", "not a file of an SM2 public key"}, cause: err, hint: hint}
+		return nil, &message{Text: text{"不是 SM2 公钥文件", "not a file of an SM2 public key"}, Cause: err, Hint: hint}
 	}
 	return key, nil
 }

@@ -16,8 +16,8 @@ func (p *program) auditCommand() *cobra.Command {
 	var from uint64
 	cmd := &cobra.Command{
 		Use:   "audit",
-		Short: p.say(text{"重新推导整个账本并核验每个签名", "re-derive the whole ledger and verify every signature"}),
-		Long: p.say(text{
+		Short: p.Say(text{"重新推导整个账本并核验每个签名", "re-derive the whole ledger and verify every signature"}),
+		Long: p.Say(text{
 			"从网关读取账本，在本机重新计算：每个批次的签名和顺序、每个叶子、成员与密钥目录、\n每个见证检查点的根和联署。除创始文件外什么都不相信。密封的内容不在其中。\n发现不同时指出第一处，退出码为 1。",
 			"Reads the ledger from a gateway and computes here: each batch's signature and\norder, each leaf, the directory of members and keys, and at each witnessed\ncheckpoint its root and its cosignatures. It believes the genesis and nothing\nelse. Sealed contents are no part of it. Names the first difference and exits 1."}),
 		Example: "  creditctl audit --genesis genesis.json\n  creditctl audit --genesis genesis.json --from 1000000",
@@ -30,8 +30,8 @@ func (p *program) auditCommand() *cobra.Command {
 			return p.audit(cmd.Context(), c, g, from)
 		}),
 	}
-	cmd.Flags().StringVar(&genesis, "genesis", "", p.say(text{"创始文件", "the genesis file"}))
-	cmd.Flags().Uint64Var(&from, "from", 0, p.say(text{"从含第 N 条的批次开始", "begin with the batch that has entry N"}))
+	cmd.Flags().StringVar(&genesis, "genesis", "", p.Say(text{"创始文件", "the genesis file"}))
+	cmd.Flags().Uint64Var(&from, "from", 0, p.Say(text{"从含第 N 条的批次开始", "begin with the batch that has entry N"}))
 	_ = cmd.MarkFlagRequired("genesis") // it fails for an unknown flag only
 	return cmd
 }
@@ -68,8 +68,8 @@ func (p *program) audit(ctx context.Context, c *httpapi.Client, g *peers.Genesis
 		return p.auditFailed(err, report)
 	}
 	report.Valid = true
-	if p.json {
-		return p.printJSON(report)
+	if p.JSON {
+		return p.PrintJSON(report)
 	}
 	v := report.Verified
 	p.print(text{"已核验第 %d 至 %d 条：%d 个批次签名，%d 个治理条目，%d 个见证检查点",
@@ -88,8 +88,8 @@ func (p *program) auditFailed(err error, report auditReport) error {
 		return err
 	}
 	report.Difference = &auditDifference{Index: d.Index, Code: d.Code, Text: d.Cause.Error()}
-	if p.json {
-		if err := p.printJSON(report); err != nil {
+	if p.JSON {
+		if err := p.PrintJSON(report); err != nil {
 			return err
 		}
 	} else {
@@ -148,7 +148,7 @@ func startAudit(ctx context.Context, c *httpapi.Client, g *peers.Genesis, from u
 		return nil, err
 	}
 	if len(page.Items) == 0 {
-		return nil, &message{text: text{"账本没有这么多条目", "the ledger has not as many entries"}}
+		return nil, &message{Text: text{"账本没有这么多条目", "the ledger has not as many entries"}}
 	}
 	size := page.Items[0].First
 	if size == 0 {

@@ -20,15 +20,15 @@ func (p *program) canonicalCommand() *cobra.Command {
 	var kind, genesis, output string
 	cmd := &cobra.Command{
 		Use:   "canonical FILE",
-		Short: p.say(text{"输出单位签名时待签的字节", "print the bytes that an agency signs"}),
-		Long: p.say(text{
+		Short: p.Say(text{"输出单位签名时待签的字节", "print the bytes that an agency signs"}),
+		Long: p.Say(text{
 			"带 --row 时输出该行记录的待签字节：签名与 key_id 一起放进 JSON 报文的 author。\n不带 --row 时输出整个文件的待签字节：签名用 submit --author-signature 随文件报送。\n签名算法 SM2，用户标识 1234567812345678，编码 DER。",
 			"With --row, prints what to sign of that row's record: signature and key_id go\ninto author of a JSON submission. Without it, prints what to sign of the whole\nfile: the signature goes with it by submit --author-signature.\nThe signature is SM2 with user id 1234567812345678, in DER."}),
 		Example: "  creditctl canonical penalties.json --row 1 --genesis genesis.json -o message\n  openssl dgst -sm3 -sign key.pem -sigopt distid:1234567812345678 message > sig",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("row") && row < 1 {
-				return usageError(&message{text: text{"--row 从 1 开始", "--row counts from 1"}})
+				return usageError(&message{Text: text{"--row 从 1 开始", "--row counts from 1"}})
 			}
 			ledger, err := p.ledgerID(cmd, genesis)
 			if err != nil {
@@ -47,10 +47,10 @@ func (p *program) canonicalCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&row, "row", 0, p.say(text{"数据行号，从 1 开始", "data row, from 1"}))
-	flags.StringVar(&kind, "kind", exchange.KindPenalty, p.say(text{"信息类别", "kind of record"}))
-	flags.StringVar(&genesis, "genesis", "", p.say(text{"genesis.json；没有则向网关询问账本标识", "genesis.json; without it the gateway is asked for the ledger id"}))
-	flags.StringVarP(&output, "output", "o", "", p.say(text{"写入文件而不是标准输出", "write to a file, not to stdout"}))
+	flags.IntVar(&row, "row", 0, p.Say(text{"数据行号，从 1 开始", "data row, from 1"}))
+	flags.StringVar(&kind, "kind", exchange.KindPenalty, p.Say(text{"信息类别", "kind of record"}))
+	flags.StringVar(&genesis, "genesis", "", p.Say(text{"genesis.json；没有则向网关询问账本标识", "genesis.json; without it the gateway is asked for the ledger id"}))
+	flags.StringVarP(&output, "output", "o", "", p.Say(text{"写入文件而不是标准输出", "write to a file, not to stdout"}))
 	return cmd
 }
 
@@ -89,7 +89,7 @@ func (c *canonical) ofFile(name string) error {
 	defer f.Close()
 	h := sm.NewHash()
 	if _, err := io.Copy(h, f); err != nil {
-		return &message{text: text{"读文件出错", "can't read the file"}, cause: err}
+		return &message{Text: text{"读文件出错", "can't read the file"}, Cause: err}
 	}
 	c.Label = sm.LabelFile
 	c.Message = sm.Message(c.Label, c.ledger, h.Sum(nil))
@@ -101,7 +101,7 @@ func (c *canonical) ofFile(name string) error {
 func (c *canonical) ofRow(p *program, name, kindName string) error {
 	kind, ok := schemas.Default().Kind(kindName)
 	if !ok {
-		return usageError(&message{text: text{"未知的信息类别", "unknown kind"}})
+		return usageError(&message{Text: text{"未知的信息类别", "unknown kind"}})
 	}
 	row, err := findRow(name, kind.Dictionary(), c.Row)
 	if err != nil {
@@ -114,16 +114,16 @@ func (c *canonical) ofRow(p *program, name, kindName string) error {
 		Registers: everyone{cells},
 	}).Check(row)
 	if out.State != schemas.Accepted {
-		return &message{text: text{"该行有问题，网关会退回：\n", "the gateway would refuse this row:\n"}, cause: p.findingsOf(out.Findings)}
+		return &message{Text: text{"该行有问题，网关会退回：\n", "the gateway would refuse this row:\n"}, Cause: p.findingsOf(out.Findings)}
 	}
 	if !out.Canonical {
-		return &message{text: text{"该行不是规范形式，签名会被拒绝", "the row is not in canonical form; its signature would be refused"},
-			cause: errors.New(normalisations(out.Normalisations)),
-			hint:  text{"请按所列项改正原文件后再签", "correct the file by this list, then sign"}}
+		return &message{Text: text{"该行不是规范形式，签名会被拒绝", "the row is not in canonical form; its signature would be refused"},
+			Cause: errors.New(normalisations(out.Normalisations)),
+			Hint:  text{"请按所列项改正原文件后再签", "correct the file by this list, then sign"}}
 	}
 	record, err := out.Record.Encode()
 	if err != nil {
-		return &message{text: text{"记录无法编码", "the record can't be encoded"}, cause: err}
+		return &message{Text: text{"记录无法编码", "the record can't be encoded"}, Cause: err}
 	}
 	c.Label, c.Record = sm.LabelAuthor, cells
 	c.Message = sm.Message(c.Label, c.ledger, record)
@@ -144,7 +144,7 @@ func findRow(name string, dict *schemas.Dictionary, n int) (schemas.Row, error) 
 	for {
 		row, err := rows.Next()
 		if errors.Is(err, io.EOF) {
-			return row, &message{text: text{"文件没有这么多行", "the file has fewer rows"}}
+			return row, &message{Text: text{"文件没有这么多行", "the file has fewer rows"}}
 		}
 		if err != nil || row.Number == n {
 			return row, err
@@ -178,7 +178,7 @@ func (e everyone) Authority(region, uscc string) (schemas.Authority, bool) {
 func (p *program) findingsOf(findings []schemas.Finding) error {
 	var lines []string
 	for _, f := range findings {
-		if v := f.In(p.code()); !v.Warning {
+		if v := f.In(p.Lang.Code()); !v.Warning {
 			lines = append(lines, fmt.Sprintf("  %s %s %s %s", v.Rule, v.Column, v.Message, v.Hint))
 		}
 	}
@@ -196,15 +196,15 @@ func normalisations(list []schemas.Normalisation) string {
 func (p *program) showCanonical(c canonical, output string) error {
 	if output != "" {
 		if err := os.WriteFile(output, c.Message, 0o644); err != nil {
-			return &message{text: text{"写不了文件", "can't write the file"}, cause: err}
+			return &message{Text: text{"写不了文件", "can't write the file"}, Cause: err}
 		}
 	}
-	if p.json {
-		return p.printJSON(c)
+	if p.JSON {
+		return p.PrintJSON(c)
 	}
 	if output != "" {
 		return nil
 	}
-	_, err := p.out.Write(c.Message)
+	_, err := p.Out.Write(c.Message)
 	return err
 }

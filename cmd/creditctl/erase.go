@@ -16,30 +16,30 @@ func (p *program) eraseCommand() *cobra.Command {
 	var order httpapi.ErasureOrder
 	cmd := &cobra.Command{
 		Use:   "erase ID --reason repaired|withdrawn|expired [--now]",
-		Short: p.say(text{"停止共享并清除本地区的一条记录，四地一并执行", "take down and erase a record of this region, everywhere"}),
+		Short: p.Say(text{"停止共享并清除本地区的一条记录，四地一并执行", "take down and erase a record of this region, everywhere"}),
 		Args:  cobra.ExactArgs(1),
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, args []string) error {
 			id, err := sm.ParseDigest(args[0])
 			if err != nil {
-				return usageError(&message{text: text{"ID 应为 64 位十六进制", "ID is 64 hexadecimal digits"}})
+				return usageError(&message{Text: text{"ID 应为 64 位十六进制", "ID is 64 hexadecimal digits"}})
 			}
 			if !order.Reason.Known() {
-				return usageError(&message{text: text{"--reason 只能是 repaired、withdrawn、expired", "--reason is repaired, withdrawn or expired"}})
+				return usageError(&message{Text: text{"--reason 只能是 repaired、withdrawn、expired", "--reason is repaired, withdrawn or expired"}})
 			}
 			v, err := c.Erase(cmd.Context(), id, order)
 			if err != nil {
 				return err
 			}
-			if p.json {
-				return p.printJSON(v)
+			if p.JSON {
+				return p.PrintJSON(v)
 			}
-			table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-			p.showErasure(func(name text, value any) { fmt.Fprintf(table, "%s\t%v\n", p.say(name), value) }, v.ErasureView)
+			table := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
+			p.showErasure(func(name text, value any) { fmt.Fprintf(table, "%s\t%v\n", p.Say(name), value) }, v.ErasureView)
 			return table.Flush()
 		}),
 	}
-	cmd.Flags().StringVar((*string)(&order.Reason), "reason", "", p.say(text{"原因：repaired 信用修复、withdrawn 撤回、expired 期满", "why: repaired, withdrawn or expired"}))
-	cmd.Flags().BoolVar(&order.Now, "now", false, p.say(text{"不等下一轮，立即清除", "erase at once, not with the next round"}))
+	cmd.Flags().StringVar((*string)(&order.Reason), "reason", "", p.Say(text{"原因：repaired 信用修复、withdrawn 撤回、expired 期满", "why: repaired, withdrawn or expired"}))
+	cmd.Flags().BoolVar(&order.Now, "now", false, p.Say(text{"不等下一轮，立即清除", "erase at once, not with the next round"}))
 	_ = cmd.MarkFlagRequired("reason")
 	return cmd
 }
@@ -59,15 +59,15 @@ func (p *program) erasureState(r exchange.ErasureRegion) string {
 	var out string
 	switch {
 	case r.State == exchange.ErasurePending:
-		return p.say(text{"待执行", "pending"})
+		return p.Say(text{"待执行", "pending"})
 	case r.State == exchange.ErasureStopped && r.Held:
-		out = p.sayf(text{"已停止共享和使用 %s", "stopped %s"}, r.StoppedAt.Format(time.DateTime))
+		out = p.Sayf(text{"已停止共享和使用 %s", "stopped %s"}, r.StoppedAt.Format(time.DateTime))
 	case r.State == exchange.ErasureStopped:
-		out = p.sayf(text{"未持有该信息，密文待清除 %s", "never could read it, ciphertext to be erased %s"}, r.StoppedAt.Format(time.DateTime))
+		out = p.Sayf(text{"未持有该信息，密文待清除 %s", "never could read it, ciphertext to be erased %s"}, r.StoppedAt.Format(time.DateTime))
 	default:
-		out = p.sayf(text{"已清除 %s，节点 %s，日志自 %d 起", "erased %s on node %s, log from %d on"}, r.ErasedAt.Format(time.DateTime), r.Node, r.LogFirst)
+		out = p.Sayf(text{"已清除 %s，节点 %s，日志自 %d 起", "erased %s on node %s, log from %d on"}, r.ErasedAt.Format(time.DateTime), r.Node, r.LogFirst)
 		if r.BackupsUntil != "" {
-			out += p.sayf(text{"，备份 %s 到期", ", backups expire on %s"}, r.BackupsUntil)
+			out += p.Sayf(text{"，备份 %s 到期", ", backups expire on %s"}, r.BackupsUntil)
 		}
 	}
 	return out

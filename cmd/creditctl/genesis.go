@@ -14,14 +14,14 @@ const maxGenesis = 256<<10 + 1
 func readGenesis(name string) (*peers.Genesis, error) {
 	raw, err := readBounded(name, maxGenesis)
 	if err != nil {
-		return nil, usageError(&message{text: text{"读不到 genesis 文件", "can't read the genesis file"}, cause: err})
+		return nil, usageError(&message{Text: text{"读不到 genesis 文件", "can't read the genesis file"}, Cause: err})
 	}
 	g, err := peers.ParseGenesis(raw)
 	if err == nil {
 		err = g.Verify()
 	}
 	if err != nil {
-		return nil, &message{text: text{"genesis 无效", "the genesis is not valid"}, cause: err}
+		return nil, &message{Text: text{"genesis 无效", "the genesis is not valid"}, Cause: err}
 	}
 	return &g, nil
 }

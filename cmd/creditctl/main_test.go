@@ -15,6 +15,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
 	"github.com/xinqiao/creditgw/schemas"
@@ -135,7 +136,7 @@ func TestCanonicalIsTheMessageOfTheRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, stderr bytes.Buffer
-	p := &program{out: &out, err: &stderr, env: func(string) string { return "" }, now: time.Now}
+	p := &program{Program: command.Program{Out: &out, Err: &stderr, Env: func(string) string { return "" }}, now: time.Now}
 	args := []string{"canonical", filepath.Join("testdata", "two-rows.json"), "--row", "1", "--genesis", filepath.Join("testdata", "genesis.json")}
 	if code := p.run(t.Context(), args); code != exitDone {
 		t.Fatalf("exit %d: %s", code, &stderr)

@@ -12,13 +12,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
 	"github.com/xinqiao/creditgw/peers"
 )
 
 func (p *program) memberCommand() *cobra.Command {
-	return group("member", p.say(text{"成员、密钥与规则的变更", "changes of members, keys and rules"}),
+	return command.Group("member", p.Say(text{"成员、密钥与规则的变更", "changes of members, keys and rules"}),
 		p.memberPropose(), p.memberApprove(), p.memberList())
 }
 
@@ -30,8 +31,8 @@ func (p *program) memberPropose() *cobra.Command {
 	var kind, region, keyID string
 	cmd := &cobra.Command{
 		Use:   "propose [FILE]",
-		Short: p.say(text{"提议一项变更，本区域即算一票", "propose a change; this region counts as one"}),
-		Long: p.say(text{
+		Short: p.Say(text{"提议一项变更，本区域即算一票", "propose a change; this region counts as one"}),
+		Long: p.Say(text{
 			"带新公钥的变更（join、key-add、node-add、promote）由 creditgw member 写成文件，其余用选项写明。",
 			"Changes that bring a key (join, key-add, node-add, promote) are files that creditgw member writes; the others are said by flags."}),
 		Example: "  creditctl member propose join.json\n  creditctl member propose --change stage --region 150000 --stage voter\n" +
@@ -43,23 +44,23 @@ func (p *program) memberPropose() *cobra.Command {
 				return err
 			}
 			entry, err := client.Propose(cmd.Context(), c)
-			if err != nil || p.json {
-				return firstError(err, func() error { return p.printJSON(entry) })
+			if err != nil || p.JSON {
+				return firstError(err, func() error { return p.PrintJSON(entry) })
 			}
 			p.print(text{"已受理，入账后各区域可以批准（creditctl member list 查看）", "accepted; once it is on the ledger the regions may approve it (see creditctl member list)"})
 			return nil
 		}),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&kind, "change", "", p.say(text{"stage、leave、key-retire、key-revoke、node-remove、policy 或 activate", "stage, leave, key-retire, key-revoke, node-remove, policy or activate"}))
-	flags.StringVar(&region, "region", "", p.say(text{"区域", "region"}))
-	flags.StringVar(&c.Stage, "stage", "", p.say(text{"verified 或 voter", "verified or voter"}))
-	flags.StringVar(&c.Purpose, "purpose", "", p.say(text{"node、batch、decryption、witness 或 agency", "node, batch, decryption, witness or agency"}))
-	flags.StringVar(&keyID, "key-id", "", p.say(text{"公钥编号，32 位十六进制", "key id, 32 hexadecimal digits"}))
-	flags.Uint64Var(&c.SuspectFrom, "suspect-from", 0, p.say(text{"从哪一条起可疑", "leaf index from which on it is suspect"}))
-	flags.StringVar(&c.Node, "node", "", p.say(text{"节点编号", "node id"}))
-	flags.IntVar(&c.Cosignatures, "cosignatures", 0, p.say(text{"见证所需的区域数，0 为默认", "regions that make a checkpoint witnessed, 0 for the default"}))
-	flags.StringVar(&c.Format, "format", "", p.say(text{"格式名", "name of the format"}))
+	flags.StringVar(&kind, "change", "", p.Say(text{"stage、leave、key-retire、key-revoke、node-remove、policy 或 activate", "stage, leave, key-retire, key-revoke, node-remove, policy or activate"}))
+	flags.StringVar(&region, "region", "", p.Say(text{"区域", "region"}))
+	flags.StringVar(&c.Stage, "stage", "", p.Say(text{"verified 或 voter", "verified or voter"}))
+	flags.StringVar(&c.Purpose, "purpose", "", p.Say(text{"node、batch、decryption、witness 或 agency", "node, batch, decryption, witness or agency"}))
+	flags.StringVar(&keyID, "key-id", "", p.Say(text{"公钥编号，32 位十六进制", "key id, 32 hexadecimal digits"}))
+	flags.Uint64Var(&c.SuspectFrom, "suspect-from", 0, p.Say(text{"从哪一条起可疑", "leaf index from which on it is suspect"}))
+	flags.StringVar(&c.Node, "node", "", p.Say(text{"节点编号", "node id"}))
+	flags.IntVar(&c.Cosignatures, "cosignatures", 0, p.Say(text{"见证所需的区域数，0 为默认", "regions that make a checkpoint witnessed, 0 for the default"}))
+	flags.StringVar(&c.Format, "format", "", p.Say(text{"格式名", "name of the format"}))
 	return cmd
 }
 
@@ -68,27 +69,27 @@ func (p *program) readChange(c *peers.Change, keyID string, args []string) error
 	if keyID != "" {
 		var id sm.KeyID
 		if id.UnmarshalText([]byte(keyID)) != nil {
-			return usageError(&message{text: text{"--key-id 应为 32 位十六进制", "--key-id is 32 hexadecimal digits"}})
+			return usageError(&message{Text: text{"--key-id 应为 32 位十六进制", "--key-id is 32 hexadecimal digits"}})
 		}
 		c.KeyID = id[:]
 	}
 	switch {
 	case len(args) == 0 && c.Change == "":
-		return usageError(&message{text: text{"需要变更文件或 --change", "a file or --change is needed"}})
+		return usageError(&message{Text: text{"需要变更文件或 --change", "a file or --change is needed"}})
 	case len(args) == 0:
 		return nil
 	case c.Change != "":
-		return usageError(&message{text: text{"文件与 --change 只能用一个", "a file or --change, not both"}})
+		return usageError(&message{Text: text{"文件与 --change 只能用一个", "a file or --change, not both"}})
 	}
 	raw, err := readAtMost(args[0], maxChangeFile)
 	if err != nil {
-		return usageError(&message{text: text{"读不到变更文件", "can't read the change file"}, cause: err})
+		return usageError(&message{Text: text{"读不到变更文件", "can't read the change file"}, Cause: err})
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(c); err != nil || decoder.More() {
-		return &message{text: text{"不是变更文件", "not a file of a change"}, cause: err,
-			hint: text{"由 creditgw member 生成", "creditgw member writes one"}}
+		return &message{Text: text{"不是变更文件", "not a file of a change"}, Cause: err,
+			Hint: text{"由 creditgw member 生成", "creditgw member writes one"}}
 	}
 	return nil
 }
@@ -110,29 +111,29 @@ func (p *program) memberApprove() *cobra.Command {
 	var digest string
 	cmd := &cobra.Command{
 		Use:   "approve INDEX --digest DIGEST",
-		Short: p.say(text{"批准一项提议", "approve a proposal"}),
-		Long: p.say(text{
+		Short: p.Say(text{"批准一项提议", "approve a proposal"}),
+		Long: p.Say(text{
 			"INDEX 和 DIGEST 见 creditctl member list。先用电话等另一途径与对方核对新公钥。",
 			"INDEX and DIGEST are those of creditctl member list. Compare new keys with their owner by another way first, such as by phone."}),
 		Args: cobra.ExactArgs(1),
 		RunE: p.calling(func(cmd *cobra.Command, client *httpapi.Client, args []string) error {
 			index, err := strconv.ParseUint(args[0], 10, 64)
 			if err != nil {
-				return usageError(&message{text: text{"INDEX 应为条目号", "INDEX is a leaf index"}})
+				return usageError(&message{Text: text{"INDEX 应为条目号", "INDEX is a leaf index"}})
 			}
 			want, err := sm.ParseDigest(digest)
 			if err != nil {
-				return usageError(&message{text: text{"--digest 应为 64 位小写十六进制", "--digest is 64 lower-case hexadecimal digits"}})
+				return usageError(&message{Text: text{"--digest 应为 64 位小写十六进制", "--digest is 64 lower-case hexadecimal digits"}})
 			}
 			entry, err := client.Approve(cmd.Context(), index, want)
-			if err != nil || p.json {
-				return firstError(err, func() error { return p.printJSON(entry) })
+			if err != nil || p.JSON {
+				return firstError(err, func() error { return p.PrintJSON(entry) })
 			}
 			p.print(text{"已受理：批准第 %d 条的提议", "accepted: approval of the proposal at leaf %d"}, index)
 			return nil
 		}),
 	}
-	cmd.Flags().StringVar(&digest, "digest", "", p.say(text{"提议的摘要", "digest of the proposal"}))
+	cmd.Flags().StringVar(&digest, "digest", "", p.Say(text{"提议的摘要", "digest of the proposal"}))
 	_ = cmd.MarkFlagRequired("digest") // it fails for an unknown flag only
 	return cmd
 }
@@ -146,7 +147,7 @@ type memberView struct {
 func (p *program) memberList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: p.say(text{"成员、节点、密钥和待批准的提议", "members, nodes, keys and open proposals"}),
+		Short: p.Say(text{"成员、节点、密钥和待批准的提议", "members, nodes, keys and open proposals"}),
 		Args:  cobra.NoArgs,
 		RunE: p.calling(func(cmd *cobra.Command, client *httpapi.Client, _ []string) error {
 			members, err := client.Members(cmd.Context())
@@ -154,8 +155,8 @@ func (p *program) memberList() *cobra.Command {
 				return err
 			}
 			proposals, err := client.Proposals(cmd.Context())
-			if err != nil || p.json {
-				return firstError(err, func() error { return p.printJSON(memberView{members, proposals.Items}) })
+			if err != nil || p.JSON {
+				return firstError(err, func() error { return p.PrintJSON(memberView{members, proposals.Items}) })
 			}
 			return p.showMembers(members, proposals.Items)
 		}),
@@ -164,28 +165,28 @@ func (p *program) memberList() *cobra.Command {
 
 func (p *program) showMembers(m httpapi.Members, open []httpapi.ProposalView) error {
 	p.print(text{"账本 %d 条：批准需 %d 家，见证需 %d 家", "ledger of %d entries: %d approve, %d witness"}, m.LedgerSize, m.Approvals, m.Cosignatures)
-	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
 	for _, r := range m.Regions {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", r.Region, r.Name, p.say(stageTexts[r.Stage]))
+		fmt.Fprintf(table, "%s\t%s\t%s\n", r.Region, r.Name, p.Say(stageTexts[r.Stage]))
 		for _, n := range m.Nodes {
 			if n.Region == r.Region {
-				fmt.Fprintf(table, "  %s\t%s\t%s\n", n.Node, n.Addr, p.say(roleTexts[n.Role]))
+				fmt.Fprintf(table, "  %s\t%s\t%s\n", n.Node, n.Addr, p.Say(roleTexts[n.Role]))
 			}
 		}
 		for _, k := range r.Keys {
-			state := p.say(text{"在用", "in force"})
+			state := p.Say(text{"在用", "in force"})
 			switch {
 			case k.Revoked:
-				state = p.sayf(text{"第 %d 条起撤销，第 %d 条起可疑", "revoked at leaf %d, doubtful from leaf %d"}, k.Until, k.SuspectFrom)
+				state = p.Sayf(text{"第 %d 条起撤销，第 %d 条起可疑", "revoked at leaf %d, doubtful from leaf %d"}, k.Until, k.SuspectFrom)
 			case k.Until != 0:
-				state = p.sayf(text{"自第 %d 条起停用", "ended at leaf %d"}, k.Until)
+				state = p.Sayf(text{"自第 %d 条起停用", "ended at leaf %d"}, k.Until)
 			}
 			fmt.Fprintf(table, "  %s\t%s\t%s\n", k.Purpose, k.KeyID, state)
 		}
 	}
 	for _, n := range m.Nodes {
 		if n.Role == peers.RoleTieBreaker.String() {
-			fmt.Fprintf(table, "%s\t%s\t%s\n", n.Node, n.Addr, p.say(roleTexts[n.Role]))
+			fmt.Fprintf(table, "%s\t%s\t%s\n", n.Node, n.Addr, p.Say(roleTexts[n.Role]))
 		}
 	}
 	if err := table.Flush(); err != nil {

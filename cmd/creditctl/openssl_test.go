@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/crypto/sm"
 )
 
@@ -30,7 +31,7 @@ func TestOpenSSLSignsWhatCanonicalPrints(t *testing.T) {
 	openssl("pkey", "-in", at("key.pem"), "-pubout", "-out", at("pub.pem"))
 
 	var out, stderr bytes.Buffer
-	p := &program{out: &out, err: &stderr, env: func(string) string { return "" }, now: time.Now}
+	p := &program{Program: command.Program{Out: &out, Err: &stderr, Env: func(string) string { return "" }}, now: time.Now}
 	args := []string{"canonical", filepath.Join("testdata", "two-rows.json"), "--row", "1",
 		"--genesis", filepath.Join("testdata", "genesis.json"), "-o", at("message")}
 	if code := p.run(t.Context(), args); code != exitDone {

@@ -17,15 +17,15 @@ type progress struct {
 
 func (p *program) progress(size int64, name string) *progress {
 	if !p.terminal {
-		if !p.json {
-			fmt.Fprintln(p.err, p.sayf(text{"正在报送 %s（%d 字节）", "sending %s (%d bytes)"}, name, size))
+		if !p.JSON {
+			fmt.Fprintln(p.Err, p.Sayf(text{"正在报送 %s（%d 字节）", "sending %s (%d bytes)"}, name, size))
 		}
 		return &progress{}
 	}
-	all := mpb.New(mpb.WithOutput(p.err), mpb.WithWidth(48))
+	all := mpb.New(mpb.WithOutput(p.Err), mpb.WithWidth(48))
 	bar := all.AddBar(size,
 		mpb.PrependDecorators(decor.Name(name+" "), decor.CountersKibiByte("% .1f / % .1f")),
-		mpb.AppendDecorators(decor.OnComplete(decor.Percentage(), p.say(text{"校验中…", "being judged…"}))),
+		mpb.AppendDecorators(decor.OnComplete(decor.Percentage(), p.Say(text{"校验中…", "being judged…"}))),
 	)
 	return &progress{all: all, bar: bar}
 }
@@ -52,8 +52,8 @@ func (p *program) counting(name text) *progress {
 	if !p.terminal {
 		return &progress{}
 	}
-	all := mpb.New(mpb.WithOutput(p.err), mpb.WithWidth(48))
-	bar := all.AddBar(0, mpb.PrependDecorators(decor.Name(p.say(name)), decor.CountersNoUnit("%d / %d")),
+	all := mpb.New(mpb.WithOutput(p.Err), mpb.WithWidth(48))
+	bar := all.AddBar(0, mpb.PrependDecorators(decor.Name(p.Say(name)), decor.CountersNoUnit("%d / %d")),
 		mpb.AppendDecorators(decor.Percentage(), decor.Name(" "), decor.AverageSpeed(0, "%.0f/s")))
 	return &progress{all: all, bar: bar}
 }

@@ -14,19 +14,19 @@ import (
 func (p *program) recordCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "record ID",
-		Short: p.say(text{"一条记录的状态和送达情况", "a record's state and deliveries"}),
+		Short: p.Say(text{"一条记录的状态和送达情况", "a record's state and deliveries"}),
 		Args:  cobra.ExactArgs(1),
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, args []string) error {
 			id, err := sm.ParseDigest(args[0])
 			if err != nil {
-				return usageError(&message{text: text{"ID 应为 64 位十六进制", "ID is 64 hexadecimal digits"}})
+				return usageError(&message{Text: text{"ID 应为 64 位十六进制", "ID is 64 hexadecimal digits"}})
 			}
 			r, err := c.Record(cmd.Context(), id)
 			if err != nil {
 				return err
 			}
-			if p.json {
-				return p.printJSON(r)
+			if p.JSON {
+				return p.PrintJSON(r)
 			}
 			return p.showRecord(r)
 		}),
@@ -34,8 +34,8 @@ func (p *program) recordCommand() *cobra.Command {
 }
 
 func (p *program) showRecord(r httpapi.Record) error {
-	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-	line := func(name text, value any) { fmt.Fprintf(table, "%s\t%v\n", p.say(name), value) }
+	table := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
+	line := func(name text, value any) { fmt.Fprintf(table, "%s\t%v\n", p.Say(name), value) }
 	line(text{"记录", "record"}, r.ID)
 	line(text{"类别", "kind"}, r.Kind)
 	line(text{"状态", "state"}, p.stateName(r.State))
@@ -68,7 +68,7 @@ func (p *program) showRecord(r httpapi.Record) error {
 		if d.Derived {
 			whose = text{"按规则推定", "derived by rule"}
 		}
-		line(text{"失信程度", "dishonesty"}, p.sayf(text{"%s（%s）", "%s (%s)"}, d.Value, p.say(whose)))
+		line(text{"失信程度", "dishonesty"}, p.Sayf(text{"%s（%s）", "%s (%s)"}, d.Value, p.Say(whose)))
 	}
 	return table.Flush()
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
 )
@@ -14,12 +15,12 @@ import (
 func (p *program) registerCommand() *cobra.Command {
 	load := &cobra.Command{
 		Use:       "import firms|authorities|sources FILE",
-		Short:     p.say(text{"导入企业名录、处罚机关名录或来源计划", "import the register of firms or of authorities, or the source plan"}),
+		Short:     p.Say(text{"导入企业名录、处罚机关名录或来源计划", "import the register of firms or of authorities, or the source plan"}),
 		ValidArgs: []string{exchange.RegisterFirms, exchange.RegisterAuthorities, exchange.RegisterSources},
 		Args:      cobra.ExactArgs(2),
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, args []string) error {
 			if !slices.Contains(cmd.ValidArgs, args[0]) {
-				return usageError(&message{text: text{"名录只能是 firms、authorities 或 sources", "the register is firms, authorities or sources"}})
+				return usageError(&message{Text: text{"名录只能是 firms、authorities 或 sources", "the register is firms, authorities or sources"}})
 			}
 			f, err := openFile(args[1])
 			if err != nil {
@@ -46,13 +47,13 @@ func (p *program) registerCommand() *cobra.Command {
 			return p.showImport(done)
 		}),
 	}
-	return group("register", p.say(text{"名录", "registers"}), load, p.sourcesCommand())
+	return command.Group("register", p.Say(text{"名录", "registers"}), load, p.sourcesCommand())
 }
 
 func (p *program) sourcesCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "sources",
-		Short: p.say(text{"各来源的报送情况，逾期的标出", "what has come from each source, and who is overdue"}),
+		Short: p.Say(text{"各来源的报送情况，逾期的标出", "what has come from each source, and who is overdue"}),
 		Args:  cobra.NoArgs,
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, _ []string) error {
 			for cursor := ""; ; {
@@ -60,8 +61,8 @@ func (p *program) sourcesCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if p.json {
-					err = p.printJSON(page)
+				if p.JSON {
+					err = p.PrintJSON(page)
 				} else {
 					p.showSources(page.Items)
 				}
@@ -84,8 +85,8 @@ func (p *program) showSources(sources []httpapi.Source) {
 
 // showImport tells what came of it; rows that were refused make it exit 1.
 func (p *program) showImport(done httpapi.RegisterImport) error {
-	if p.json {
-		if err := p.printJSON(done); err != nil {
+	if p.JSON {
+		if err := p.PrintJSON(done); err != nil {
 			return err
 		}
 	} else {

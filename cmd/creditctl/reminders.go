@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
 )
 
 func (p *program) remindersCommand() *cobra.Command {
-	return group("reminders", p.say(text{"提醒（运证通服务端）", "reminders (the app's server)"}),
+	return command.Group("reminders", p.Say(text{"提醒（运证通服务端）", "reminders (the app's server)"}),
 		p.remindersPull(), p.remindersAck(), p.remindersBind(), p.remindersUnbind())
 }
 
@@ -23,12 +24,12 @@ func (p *program) remindersPull() *cobra.Command {
 	var open bool
 	cmd := &cobra.Command{
 		Use:     "pull",
-		Short:   p.say(text{"按游标取提醒；至少一次，按 id 去重", "pull by cursor; at least once, the same id however often"}),
+		Short:   p.Say(text{"按游标取提醒；至少一次，按 id 去重", "pull by cursor; at least once, the same id however often"}),
 		Example: "  creditctl reminders pull --cursor 42 --wait 30s --json",
 		Args:    cobra.NoArgs,
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, _ []string) error {
 			if limit < 0 || wait < 0 {
-				return usageError(&message{text: text{"--limit 和 --wait 不能为负", "--limit and --wait can't be negative"}})
+				return usageError(&message{Text: text{"--limit 和 --wait 不能为负", "--limit and --wait can't be negative"}})
 			}
 			page, err := p.pull(cmd, c, cursor, limit, wait, open)
 			if err != nil {
@@ -38,10 +39,10 @@ func (p *program) remindersPull() *cobra.Command {
 		}),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&cursor, "cursor", "", p.say(text{"上次返回的 next", "next of the pull before"}))
-	flags.DurationVar(&wait, "wait", 0, p.say(text{"没有新提醒时等待的时长，如 30s", "how long to wait for a first one, such as 30s"}))
-	flags.IntVar(&limit, "limit", 0, p.say(text{"最多几条，默认 100", "at most how many, by default 100"}))
-	flags.BoolVar(&open, "open", false, p.say(text{"列出未办结的提醒（游标失效后用）", "list what is open, for when a cursor has expired"}))
+	flags.StringVar(&cursor, "cursor", "", p.Say(text{"上次返回的 next", "next of the pull before"}))
+	flags.DurationVar(&wait, "wait", 0, p.Say(text{"没有新提醒时等待的时长，如 30s", "how long to wait for a first one, such as 30s"}))
+	flags.IntVar(&limit, "limit", 0, p.Say(text{"最多几条，默认 100", "at most how many, by default 100"}))
+	flags.BoolVar(&open, "open", false, p.Say(text{"列出未办结的提醒（游标失效后用）", "list what is open, for when a cursor has expired"}))
 	return cmd
 }
 
@@ -61,15 +62,15 @@ func (p *program) pull(cmd *cobra.Command, c *httpapi.Client, cursor string, lim
 }
 
 func (p *program) showReminders(page httpapi.Reminders) error {
-	if p.json {
-		return p.printJSON(page)
+	if p.JSON {
+		return p.PrintJSON(page)
 	}
 	for _, r := range page.Items {
 		mark := ""
 		if r.Op != exchange.OpNew {
 			mark = " [" + string(r.Op) + "]"
 		}
-		fmt.Fprintf(p.out, "%d  %s%s\n    %s\n    %s\n", r.Seq, r.Title, mark, r.Text, r.ID)
+		fmt.Fprintf(p.Out, "%d  %s%s\n    %s\n    %s\n", r.Seq, r.Title, mark, r.Text, r.ID)
 	}
 	if len(page.Items) == 0 {
 		p.print(text{"没有新提醒", "nothing new"})
@@ -82,12 +83,12 @@ func (p *program) remindersAck() *cobra.Command {
 	var state, reason string
 	cmd := &cobra.Command{
 		Use:   "ack ID…",
-		Short: p.say(text{"回报提醒的状态", "say what became of reminders"}),
+		Short: p.Say(text{"回报提醒的状态", "say what became of reminders"}),
 		Args:  cobra.MinimumNArgs(1),
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, args []string) error {
 			words := []exchange.AckState{exchange.AckDelivered, exchange.AckRead, exchange.AckActed, exchange.AckFailed, exchange.AckUnbound}
 			if !slices.Contains(words, exchange.AckState(state)) {
-				return usageError(&message{text: text{"--state 只能是 delivered、read、acted、failed、unbound", "--state is delivered, read, acted, failed or unbound"}})
+				return usageError(&message{Text: text{"--state 只能是 delivered、read、acted、failed、unbound", "--state is delivered, read, acted, failed or unbound"}})
 			}
 			acks := make([]httpapi.Ack, len(args))
 			for i, id := range args {
@@ -101,23 +102,23 @@ func (p *program) remindersAck() *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&state, "state", "", "delivered|read|acted|failed|unbound")
-	cmd.Flags().StringVar(&reason, "reason", "", p.say(text{"原因代码", "a code that says why"}))
+	cmd.Flags().StringVar(&reason, "reason", "", p.Say(text{"原因代码", "a code that says why"}))
 	_ = cmd.MarkFlagRequired("state") // it fails for an unknown flag only
 	return cmd
 }
 
 // showAcks exits 1 when an id is none of the gateway's.
 func (p *program) showAcks(done httpapi.AckResults) error {
-	if p.json {
-		if err := p.printJSON(done); err != nil {
+	if p.JSON {
+		if err := p.PrintJSON(done); err != nil {
 			return err
 		}
 	}
 	unknown := false
 	for _, a := range done.Acks {
 		unknown = unknown || a.Result == exchange.AckUnknown
-		if !p.json {
-			fmt.Fprintf(p.out, "%s  %s\n", a.ID, a.Result)
+		if !p.JSON {
+			fmt.Fprintf(p.Out, "%s  %s\n", a.ID, a.Result)
 		}
 	}
 	if unknown {
@@ -136,7 +137,7 @@ func (p *program) remindersBind() *cobra.Command {
 	var proof string
 	cmd := &cobra.Command{
 		Use:   "bind USCC",
-		Short: p.say(text{"企业在 App 中有了用户", "the app has a user for this firm"}),
+		Short: p.Say(text{"企业在 App 中有了用户", "the app has a user for this firm"}),
 		Args:  cobra.ExactArgs(1),
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, args []string) error {
 			if err := c.Bind(cmd.Context(), args[0], httpapi.Binding{Proof: proof}); err != nil {
@@ -145,14 +146,14 @@ func (p *program) remindersBind() *cobra.Command {
 			return p.showBinding(binding{args[0], true})
 		}),
 	}
-	cmd.Flags().StringVar(&proof, "proof", "", p.say(text{"App 自己的凭据号，不含个人信息", "the app's own reference, without personal data"}))
+	cmd.Flags().StringVar(&proof, "proof", "", p.Say(text{"App 自己的凭据号，不含个人信息", "the app's own reference, without personal data"}))
 	return cmd
 }
 
 func (p *program) remindersUnbind() *cobra.Command {
 	return &cobra.Command{
 		Use:   "unbind USCC",
-		Short: p.say(text{"企业在 App 中不再有用户", "the app has no user for this firm any more"}),
+		Short: p.Say(text{"企业在 App 中不再有用户", "the app has no user for this firm any more"}),
 		Args:  cobra.ExactArgs(1),
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, args []string) error {
 			if err := c.Unbind(cmd.Context(), args[0]); err != nil {
@@ -164,8 +165,8 @@ func (p *program) remindersUnbind() *cobra.Command {
 }
 
 func (p *program) showBinding(b binding) error {
-	if p.json {
-		return p.printJSON(b)
+	if p.JSON {
+		return p.PrintJSON(b)
 	}
 	if b.Bound {
 		p.print(text{"%s 已绑定", "%s is bound"}, b.USCC)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
 )
@@ -17,15 +18,15 @@ import (
 func (p *program) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
-		Short: p.say(text{"节点、主节点、滞后、队列和计数", "nodes, leader, lag, queues and counts"}),
+		Short: p.Say(text{"节点、主节点、滞后、队列和计数", "nodes, leader, lag, queues and counts"}),
 		Args:  cobra.NoArgs,
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, _ []string) error {
 			s, err := c.Status(cmd.Context())
 			if err != nil {
 				return err
 			}
-			if p.json {
-				err = p.printJSON(s)
+			if p.JSON {
+				err = p.PrintJSON(s)
 			} else {
 				err = p.showStatus(s)
 			}
@@ -40,15 +41,15 @@ func (p *program) statusCommand() *cobra.Command {
 func (p *program) showStatus(s httpapi.Status) error {
 	leader := s.Leader
 	if leader == "" {
-		leader = p.say(text{"未知", "unknown"})
+		leader = p.Say(text{"未知", "unknown"})
 	}
-	ready := p.say(text{"就绪", "ready"})
+	ready := p.Say(text{"就绪", "ready"})
 	if !s.Ready {
-		ready = p.say(text{"未就绪：", "not ready: "}) + strings.Join(s.Reasons, ", ")
+		ready = p.Say(text{"未就绪：", "not ready: "}) + strings.Join(s.Reasons, ", ")
 	}
-	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
 	line := func(name text, format string, args ...any) {
-		fmt.Fprintf(table, "%s\t"+format+"\n", append([]any{p.say(name)}, args...)...)
+		fmt.Fprintf(table, "%s\t"+format+"\n", append([]any{p.Say(name)}, args...)...)
 	}
 	line(text{"节点", "node"}, "%s (%s) %s", s.Node, s.Region, ready)
 	line(text{"主节点", "leader"}, "%s", leader)
@@ -99,15 +100,15 @@ func (p *program) showStatus(s httpapi.Status) error {
 // witnessLine is the newest witnessed checkpoint in few words.
 func (p *program) witnessLine(w httpapi.WitnessStatus) string {
 	if w.Size == 0 || w.AgeSeconds == nil {
-		return p.say(text{"尚无", "nothing yet"})
+		return p.Say(text{"尚无", "nothing yet"})
 	}
 	age := time.Duration(*w.AgeSeconds * float64(time.Second)).Round(time.Second)
-	return fmt.Sprintf("%d  %s", w.Size, p.say(text{age.String() + " 前", age.String() + " ago"}))
+	return fmt.Sprintf("%d  %s", w.Size, p.Say(text{age.String() + " 前", age.String() + " ago"}))
 }
 
 // stateName is a state as people see it.
 func (p *program) stateName(s exchange.State) string {
-	if p.lang != chinese {
+	if p.Lang != command.Chinese {
 		return string(s)
 	}
 	switch s {

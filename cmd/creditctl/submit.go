@@ -22,17 +22,17 @@ func (p *program) submitCommand() *cobra.Command {
 	var wait, rejects, signature string
 	cmd := &cobra.Command{
 		Use:     "submit FILE",
-		Short:   p.say(text{"报送文件（csv、xlsx、json）", "send a file (csv, xlsx, json)"}),
+		Short:   p.Say(text{"报送文件（csv、xlsx、json）", "send a file (csv, xlsx, json)"}),
 		Example: "  creditctl submit penalties.xlsx --wait committed --rejects bad-rows.xlsx",
 		Args:    cobra.ExactArgs(1),
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, args []string) error {
 			file.Wait = exchange.Wait(wait)
 			if file.Wait != exchange.WaitNone && file.Wait != exchange.WaitCommitted && file.Wait != exchange.WaitWitnessed {
-				return usageError(&message{text: text{"--wait 只能是 committed 或 witnessed", "--wait is committed or witnessed"}})
+				return usageError(&message{Text: text{"--wait 只能是 committed 或 witnessed", "--wait is committed or witnessed"}})
 			}
 			if file.DryRun && rejects != "" {
-				return usageError(&message{text: text{"--dry-run 不留存数据，没有可下载的退回表", "--dry-run keeps nothing, so there are no rejects to fetch"},
-					hint: text{"去掉 --rejects，问题逐行列出", "leave out --rejects; the findings are listed"}})
+				return usageError(&message{Text: text{"--dry-run 不留存数据，没有可下载的退回表", "--dry-run keeps nothing, so there are no rejects to fetch"},
+					Hint: text{"去掉 --rejects，问题逐行列出", "leave out --rejects; the findings are listed"}})
 			}
 			if signature != "" {
 				var err error
@@ -44,13 +44,13 @@ func (p *program) submitCommand() *cobra.Command {
 		}),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&file.Kind, "kind", exchange.KindPenalty, p.say(text{"信息类别", "kind of record"}))
-	flags.StringVar(&wait, "wait", "", p.say(text{"等到 committed（已入账）或 witnessed（已见证）", "wait until committed or witnessed"}))
-	flags.StringVar(&rejects, "rejects", "", p.say(text{"把退回的行写入此 xlsx 文件", "write the bad rows to this xlsx file"}))
-	flags.BoolVar(&file.DryRun, "dry-run", false, p.say(text{"只校验，不留存", "judge only, keep nothing"}))
-	flags.IntVar(&file.Declared, "declared", 0, p.say(text{"本单位申报的行数，与收到的不同时提示", "rows that you send; another number is told"}))
-	flags.Uint64Var(&file.Sequence, "sequence", 0, p.say(text{"本单位的报送序号，不连续时提示", "your own number of the file; a gap is told"}))
-	flags.StringVar(&signature, "author-signature", "", p.say(text{"本单位对文件的签名（DER 或其 base64），待签字节见 canonical",
+	flags.StringVar(&file.Kind, "kind", exchange.KindPenalty, p.Say(text{"信息类别", "kind of record"}))
+	flags.StringVar(&wait, "wait", "", p.Say(text{"等到 committed（已入账）或 witnessed（已见证）", "wait until committed or witnessed"}))
+	flags.StringVar(&rejects, "rejects", "", p.Say(text{"把退回的行写入此 xlsx 文件", "write the bad rows to this xlsx file"}))
+	flags.BoolVar(&file.DryRun, "dry-run", false, p.Say(text{"只校验，不留存", "judge only, keep nothing"}))
+	flags.IntVar(&file.Declared, "declared", 0, p.Say(text{"本单位申报的行数，与收到的不同时提示", "rows that you send; another number is told"}))
+	flags.Uint64Var(&file.Sequence, "sequence", 0, p.Say(text{"本单位的报送序号，不连续时提示", "your own number of the file; a gap is told"}))
+	flags.StringVar(&signature, "author-signature", "", p.Say(text{"本单位对文件的签名（DER 或其 base64），待签字节见 canonical",
 		"file with the agency's own signature (DER or its base64) over what canonical prints"}))
 	return cmd
 }
@@ -66,7 +66,7 @@ func (p *program) submit(cmd *cobra.Command, c *httpapi.Client, name string, fil
 		return err
 	}
 	if info.Size() > exchange.MaxSubmission {
-		return &message{text: text{"文件超过 256 MiB", "the file is over 256 MiB"}, hint: text{"请拆分后分批报送", "split it and send the parts"}}
+		return &message{Text: text{"文件超过 256 MiB", "the file is over 256 MiB"}, Hint: text{"请拆分后分批报送", "split it and send the parts"}}
 	}
 	bar := p.progress(info.Size(), info.Name())
 	file.Body, file.Size, file.Media = bar.read(f), info.Size(), mediaOf(name)
@@ -93,7 +93,7 @@ func (p *program) submit(cmd *cobra.Command, c *httpapi.Client, name string, fil
 func openFile(name string) (*os.File, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, usageError(&message{text: text{"打不开文件", "can't open the file"}, cause: err})
+		return nil, usageError(&message{Text: text{"打不开文件", "can't open the file"}, Cause: err})
 	}
 	return f, nil
 }
@@ -119,7 +119,7 @@ const maxSignatureFile = 1 << 10
 func readSignature(name string) ([]byte, error) {
 	raw, err := os.ReadFile(name)
 	if err != nil {
-		return nil, usageError(&message{text: text{"读不到签名文件", "can't read the signature file"}, cause: err})
+		return nil, usageError(&message{Text: text{"读不到签名文件", "can't read the signature file"}, Cause: err})
 	}
 	const sequence = 0x30 // what DER of a signature begins with
 	if len(raw) > 0 && len(raw) <= maxSignatureFile && raw[0] == sequence {
@@ -127,7 +127,7 @@ func readSignature(name string) ([]byte, error) {
 	}
 	sig, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(raw)), ""))
 	if err != nil || len(sig) == 0 || len(raw) > maxSignatureFile {
-		return nil, usageError(&message{text: text{"签名文件不是 DER 或其 base64", "the signature file is neither DER nor its base64"}})
+		return nil, usageError(&message{Text: text{"签名文件不是 DER 或其 base64", "the signature file is neither DER nor its base64"}})
 	}
 	return sig, nil
 }
@@ -136,14 +136,14 @@ func readSignature(name string) ([]byte, error) {
 func saveRejects(cmd *cobra.Command, c *httpapi.Client, id, name string) error {
 	out, err := renameio.NewPendingFile(name)
 	if err != nil {
-		return &message{text: text{"写不了退回表", "can't write the rejects"}, cause: err}
+		return &message{Text: text{"写不了退回表", "can't write the rejects"}, Cause: err}
 	}
 	defer func() { _ = out.Cleanup() }() // nothing is left to do after a replace
 	if err := c.Rejects(cmd.Context(), id, out); err != nil {
 		return err
 	}
 	if err := out.CloseAtomicallyReplace(); err != nil {
-		return &message{text: text{"写不了退回表", "can't write the rejects"}, cause: err}
+		return &message{Text: text{"写不了退回表", "can't write the rejects"}, Cause: err}
 	}
 	return nil
 }
@@ -164,8 +164,8 @@ func urgency(f schemas.FindingView) int {
 const shownFindings = 30
 
 func (p *program) showSubmission(s httpapi.Submission, rejects string) error {
-	if p.json {
-		return p.printJSON(s)
+	if p.JSON {
+		return p.PrintJSON(s)
 	}
 	if s.DryRun {
 		p.print(text{"试校验（未留存）", "dry run (nothing was kept)"})
@@ -175,14 +175,14 @@ func (p *program) showSubmission(s httpapi.Submission, rejects string) error {
 	p.print(text{"收到 %d 行：受理 %d，退回 %d，重复 %d", "received %d rows: accepted %d, quarantined %d, duplicate %d"},
 		s.Received, s.Accepted, s.Quarantined, s.Duplicate)
 	for _, rule := range slices.Sorted(maps.Keys(s.ByRule)) {
-		fmt.Fprintf(p.out, "  %-22s %d\n", rule, s.ByRule[rule])
+		fmt.Fprintf(p.Out, "  %-22s %d\n", rule, s.ByRule[rule])
 	}
-	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
 	slices.SortStableFunc(s.Findings, func(a, b schemas.FindingView) int { return urgency(a) - urgency(b) })
 	for _, f := range s.Findings[:min(shownFindings, len(s.Findings))] {
 		place := f.Cell
 		if f.Row > 0 {
-			place = p.sayf(text{"第%d行 %s", "row %d %s"}, f.Row, f.Cell)
+			place = p.Sayf(text{"第%d行 %s", "row %d %s"}, f.Row, f.Cell)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", strings.TrimSpace(place), f.Rule, f.Message, f.Hint)
 	}

@@ -17,8 +17,8 @@ func (p *program) verifyCommand() *cobra.Command {
 	var genesis string
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
-		Short: p.say(text{"离线核验凭证或表态，不需要服务器和网络", "verify a receipt or a statement offline, without a server or a network"}),
-		Long: p.say(text{
+		Short: p.Say(text{"离线核验凭证或表态，不需要服务器和网络", "verify a receipt or a statement offline, without a server or a network"}),
+		Long: p.Say(text{
 			"逐项核验并说明证明了什么、没有证明什么。\n创始文件应来自可信的途径：凭证只在它之下成立。\n全部成立且不是暂时凭证时退出码为 0，否则为 1。",
 			"Checks one thing after the other, and says what is proven and what is not.\nGet the genesis from where you trust: a receipt holds under it only.\nExit status 0 when everything holds and the receipt is not provisional, else 1."}),
 		Example: "  creditctl verify receipt.json --genesis genesis.json",
@@ -30,7 +30,7 @@ func (p *program) verifyCommand() *cobra.Command {
 			}
 			raw, err := readBounded(args[0], receipt.MaxSize+1)
 			if err != nil {
-				return usageError(&message{text: text{"读不到凭证文件", "can't read the receipt"}, cause: err})
+				return usageError(&message{Text: text{"读不到凭证文件", "can't read the receipt"}, Cause: err})
 			}
 			if receipt.IsStatement(raw) {
 				return p.showStatement(receipt.VerifyStatement(raw, g))
@@ -38,7 +38,7 @@ func (p *program) verifyCommand() *cobra.Command {
 			return p.showVerdict(receipt.Verify(raw, g))
 		},
 	}
-	cmd.Flags().StringVar(&genesis, "genesis", "", p.say(text{"创始文件", "the genesis file"}))
+	cmd.Flags().StringVar(&genesis, "genesis", "", p.Say(text{"创始文件", "the genesis file"}))
 	_ = cmd.MarkFlagRequired("genesis") // it fails for an unknown flag only
 	return cmd
 }
@@ -124,10 +124,10 @@ func (p *program) show(v *receipt.Verdict, err error, shown func(*verdict)) erro
 func (p *program) checkLines(checks []receipt.Check, failure *receipt.Failure) []checkLine {
 	out := []checkLine{}
 	for _, c := range checks {
-		out = append(out, checkLine{Check: c.Code, OK: true, Text: c.Text.In(p.code())})
+		out = append(out, checkLine{Check: c.Code, OK: true, Text: c.Text.In(p.Lang.Code())})
 	}
 	if failure != nil {
-		line := checkLine{Check: failure.Code, Text: failure.Text.In(p.code())}
+		line := checkLine{Check: failure.Code, Text: failure.Text.In(p.Lang.Code())}
 		if failure.Cause != nil {
 			line.Cause = failure.Cause.Error()
 		}
@@ -139,7 +139,7 @@ func (p *program) checkLines(checks []receipt.Check, failure *receipt.Failure) [
 func (p *program) sentences(texts []schemas.Text) []string {
 	out := make([]string, len(texts))
 	for i := range texts {
-		out[i] = texts[i].In(p.code())
+		out[i] = texts[i].In(p.Lang.Code())
 	}
 	return out
 }
@@ -164,15 +164,15 @@ func entryOf(v *receipt.Verdict) *entryLine {
 }
 
 func (p *program) tellVerdict(v *verdict) error {
-	if p.json {
-		return p.printJSON(v)
+	if p.JSON {
+		return p.PrintJSON(v)
 	}
 	for _, c := range v.Checks {
 		mark := text{"成立", "holds "}
 		if !c.OK {
 			mark = text{"不成立", "FAILS "}
 		}
-		p.print(text{"%s  %-11s %s", "%s  %-11s %s"}, p.say(mark), c.Check, c.Text)
+		p.print(text{"%s  %-11s %s", "%s  %-11s %s"}, p.Say(mark), c.Check, c.Text)
 		if c.Cause != "" {
 			p.print(text{"        %s", "        %s"}, c.Cause)
 		}

@@ -22,15 +22,15 @@ func (p *program) backupCommand() *cobra.Command {
 	var f backupFlags
 	cmd := &cobra.Command{
 		Use:   "backup --dir DIR FILE",
-		Short: p.say(text{"备份一个已停节点独有的内容", "back up what only this node has, while it is stopped"}),
-		Long: p.say(text{
+		Short: p.Say(text{"备份一个已停节点独有的内容", "back up what only this node has, while it is stopped"}),
+		Long: p.Say(text{
 			"备份流水日志、密钥槽、令牌和配置，密封给本地区的解密密钥，由节点密钥签名。账本在其他地区都有，不在其中；\nRaft 日志、见证状态和节点私钥永不备份。",
 			"Journal, vault, tokens and configuration, sealed to the region's decryption key and signed by the node. The\nledger is with the other regions; Raft log, witness state and private keys are never backed up."}),
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return p.backup(f, args[0]) },
 	}
-	cmd.Flags().StringVar(&f.dir, "dir", "", p.say(text{"节点的数据目录", "the node's directory"}))
-	cmd.Flags().StringVar(&f.passphraseFile, "passphrase-file", "", p.say(text{"密钥口令文件", "file with the passphrase of the keys"}))
+	cmd.Flags().StringVar(&f.dir, "dir", "", p.Say(text{"节点的数据目录", "the node's directory"}))
+	cmd.Flags().StringVar(&f.passphraseFile, "passphrase-file", "", p.Say(text{"密钥口令文件", "file with the passphrase of the keys"}))
 	_ = cmd.MarkFlagRequired("dir")
 	return cmd
 }
@@ -91,7 +91,7 @@ func (p *program) makeBackup(dir string, keys *Keys, self peers.Member, path str
 		err = out.Sync()
 	}
 	if err = errors.Join(err, out.Close()); err != nil {
-		return m, errors.Join(&message{text: text{"没有做成备份", "no backup was made"}, cause: err}, os.Remove(path))
+		return m, errors.Join(&message{Text: text{"没有做成备份", "no backup was made"}, Cause: err}, os.Remove(path))
 	}
 	return m, nil
 }
@@ -101,8 +101,8 @@ func (p *program) reportBackup(path string, m backup.Manifest) error {
 	for _, f := range m.Files {
 		bytes += f.Length
 	}
-	if p.json {
-		return p.printJSON(struct {
+	if p.JSON {
+		return p.PrintJSON(struct {
 			File   string    `json:"file"`
 			Node   string    `json:"node"`
 			Files  int       `json:"files"`
@@ -112,7 +112,7 @@ func (p *program) reportBackup(path string, m backup.Manifest) error {
 			Region string    `json:"region"`
 		}{path, m.Node, len(m.Files), bytes, m.Size, m.Root, string(m.Region)})
 	}
-	_, err := fmt.Fprint(p.out, p.sayf(text{
+	_, err := fmt.Fprint(p.Out, p.Sayf(text{
 		"节点 %s 的 %d 个文件、%d 字节已备份到 %s，账本 %d 条时的树根 %s\n打开它需要恢复文件及其口令\n",
 		"backed up %[2]d files, %[3]d bytes of node %[1]s to %[4]s, with the ledger at %[5]d and root %[6]s\nto open it takes the recovery file and its passphrase\n",
 	}, m.Node, len(m.Files), bytes, path, m.Size, m.Root))

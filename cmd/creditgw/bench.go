@@ -38,7 +38,7 @@ func (p *program) benchCommand() *cobra.Command {
 	var f benchFlags
 	cmd := &cobra.Command{
 		Use: "bench ledger|door",
-		Short: p.say(text{"在本机启动各节点进程，经网络加压并报告速率和时延",
+		Short: p.Say(text{"在本机启动各节点进程，经网络加压并报告速率和时延",
 			"start a process per node here, load them over the network and report rate and latency"}),
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{benchLedger, benchDoor},
@@ -48,16 +48,16 @@ func (p *program) benchCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&f.clients, "clients", 256, p.say(text{"客户端个数，每个一次只有一个请求", "clients, each with one request at a time"}))
-	flags.DurationVar(&f.duration, "duration", 3*time.Second, p.say(text{"计时长度，此前先预热", "length of the timed part, which follows a warm-up"}))
-	flags.DurationVar(&f.every, "every", 0, p.say(text{"每个客户端按此间隔发请求（默认收到答复即发下一个）", "let each client keep this pace (by default it goes on when it is answered)"}))
-	flags.IntVar(&f.records, "records", 0, p.say(text{"完成这么多请求后结束，不看 --duration", "end with this many requests answered, whatever --duration says"}))
-	flags.IntVar(&f.nodes, "nodes", 4, p.say(text{"节点个数", "nodes"}))
-	flags.IntVar(&f.size, "size", 1024, p.say(text{"ledger：每条记录的字节数", "ledger: bytes of a record"}))
-	flags.BoolVar(&f.witness, "witness", true, p.say(text{"见证；设为 false 可量出见证的代价", "mark and cosign; false shows what that costs"}))
-	flags.StringVar(&f.dir, "dir", "", p.say(text{"数据目录，运行后保留（默认用临时目录）", "data directory, which is kept (by default a temporary one)"}))
-	flags.StringVar(&f.pprof, "pprof", "", p.say(text{"把各节点的 CPU 采样写入此目录", "write the nodes' CPU profiles into this directory"}))
-	flags.BoolVar(&f.restart, "restart", false, p.say(text{"最后重启全部节点并报告用时", "restart all nodes at the end and report how long that takes"}))
+	flags.IntVar(&f.clients, "clients", 256, p.Say(text{"客户端个数，每个一次只有一个请求", "clients, each with one request at a time"}))
+	flags.DurationVar(&f.duration, "duration", 3*time.Second, p.Say(text{"计时长度，此前先预热", "length of the timed part, which follows a warm-up"}))
+	flags.DurationVar(&f.every, "every", 0, p.Say(text{"每个客户端按此间隔发请求（默认收到答复即发下一个）", "let each client keep this pace (by default it goes on when it is answered)"}))
+	flags.IntVar(&f.records, "records", 0, p.Say(text{"完成这么多请求后结束，不看 --duration", "end with this many requests answered, whatever --duration says"}))
+	flags.IntVar(&f.nodes, "nodes", 4, p.Say(text{"节点个数", "nodes"}))
+	flags.IntVar(&f.size, "size", 1024, p.Say(text{"ledger：每条记录的字节数", "ledger: bytes of a record"}))
+	flags.BoolVar(&f.witness, "witness", true, p.Say(text{"见证；设为 false 可量出见证的代价", "mark and cosign; false shows what that costs"}))
+	flags.StringVar(&f.dir, "dir", "", p.Say(text{"数据目录，运行后保留（默认用临时目录）", "data directory, which is kept (by default a temporary one)"}))
+	flags.StringVar(&f.pprof, "pprof", "", p.Say(text{"把各节点的 CPU 采样写入此目录", "write the nodes' CPU profiles into this directory"}))
+	flags.BoolVar(&f.restart, "restart", false, p.Say(text{"最后重启全部节点并报告用时", "restart all nodes at the end and report how long that takes"}))
 	return cmd
 }
 
@@ -108,7 +108,7 @@ func (p *program) bench(ctx context.Context, f benchFlags) (err error) {
 	starting, cancel := context.WithTimeout(ctx, benchStart)
 	defer cancel()
 	if err := cluster.start(starting); err != nil {
-		return &message{text: text{"节点没有起来，日志在 " + dir, "the nodes do not come up; their logs are in " + dir}, cause: err}
+		return &message{Text: text{"节点没有起来，日志在 " + dir, "the nodes do not come up; their logs are in " + dir}, Cause: err}
 	}
 	report := benchReport{Profile: f.profile, Nodes: f.nodes, Clients: f.clients, Size: f.size}
 	measure := cluster.loadLedger
@@ -153,17 +153,17 @@ func (p *program) bench(ctx context.Context, f benchFlags) (err error) {
 func (f *benchFlags) check() error {
 	switch {
 	case f.nodes < 2 || f.nodes > len(benchRegions):
-		return usageError(&message{text: text{"--nodes 应为 2 至 7", "--nodes takes 2 to 7"}})
+		return usageError(&message{Text: text{"--nodes 应为 2 至 7", "--nodes takes 2 to 7"}})
 	case f.profile == benchDoor && f.nodes > len(demoMembers):
-		return usageError(&message{text: text{"door 的 --nodes 应为 2 至 4", "--nodes of door takes 2 to 4"}})
+		return usageError(&message{Text: text{"door 的 --nodes 应为 2 至 4", "--nodes of door takes 2 to 4"}})
 	case f.clients < 1 || f.clients > 10_000:
-		return usageError(&message{text: text{"--clients 应为 1 至 10000", "--clients takes 1 to 10000"}})
+		return usageError(&message{Text: text{"--clients 应为 1 至 10000", "--clients takes 1 to 10000"}})
 	case f.size < 1 || f.size > 32<<10:
-		return usageError(&message{text: text{"--size 应为 1 至 32768", "--size takes 1 to 32768"}})
+		return usageError(&message{Text: text{"--size 应为 1 至 32768", "--size takes 1 to 32768"}})
 	case f.records < 0 || f.every < 0:
-		return usageError(&message{text: text{"--records 和 --every 不能为负", "--records and --every take no negative values"}})
+		return usageError(&message{Text: text{"--records 和 --every 不能为负", "--records and --every take no negative values"}})
 	case f.duration < 10*time.Millisecond:
-		return usageError(&message{text: text{"--duration 太短", "--duration is too short"}})
+		return usageError(&message{Text: text{"--duration 太短", "--duration is too short"}})
 	}
 	return nil
 }
@@ -181,16 +181,16 @@ func benchDir(dir string) (string, error) {
 		return "", err
 	}
 	if len(names) > 0 {
-		return "", usageError(&message{text: text{dir + " 不是空目录", dir + " is not empty"}})
+		return "", usageError(&message{Text: text{dir + " 不是空目录", dir + " is not empty"}})
 	}
 	return filepath.Abs(dir)
 }
 
 func (p *program) reportBench(r benchReport) error {
-	if p.json {
-		return p.printJSON(r)
+	if p.JSON {
+		return p.PrintJSON(r)
 	}
-	_, err := fmt.Fprintln(p.out, p.sayf(text{
+	_, err := fmt.Fprintln(p.Out, p.Sayf(text{
 		"%s：%d 个节点，%d 个客户端，每条 %d 字节：%.0f 条/秒，p50 %.2f 毫秒，p99 %.2f 毫秒；账本 %d 条，各节点 root 一致",
 		"%s: %d nodes, %d clients, %d bytes each: %.0f records/s, p50 %.2f ms, p99 %.2f ms; ledger of %d entries, one root on all nodes",
 	}, r.Profile, r.Nodes, r.Clients, r.Size, r.RecordsPerS, r.P50, r.P99, r.LedgerSize))

@@ -52,7 +52,7 @@ func (p *program) benchDoorServer(ctx context.Context, cfg nodeConfig) (err erro
 			if err := n.grantBench(&out); err != nil {
 				return err
 			}
-			return json.NewEncoder(p.out).Encode(out)
+			return json.NewEncoder(p.Out).Encode(out)
 		})
 	})
 	return ended(ctx, g.Wait())

@@ -80,7 +80,7 @@ func (p *program) benchServe(ctx context.Context, dir, profile, samples string, 
 		}
 		defer pprof.StopCPUProfile()
 	}
-	logger := slog.New(slog.NewJSONHandler(p.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	logger := slog.New(slog.NewJSONHandler(p.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	pass, err := readPassphraseFile(filepath.Join(dir, benchPassphrase))
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func (p *program) benchLedgerServer(ctx context.Context, cfg nodeConfig) (err er
 	g.Go(func() error { return n.witness.Run(ctx) })
 	g.Go(func() error { return s.gate.run(ctx) })
 	g.Go(func() error {
-		return s.listen(ctx, func(items string) error { return json.NewEncoder(p.out).Encode(benchUp{Items: items}) })
+		return s.listen(ctx, func(items string) error { return json.NewEncoder(p.Out).Encode(benchUp{Items: items}) })
 	})
 	return ended(ctx, g.Wait())
 }

@@ -21,9 +21,9 @@ func (p *program) checkCommand() *cobra.Command {
 	var f checkFlags
 	cmd := &cobra.Command{
 		Use: "check --dir DIR",
-		Short: p.say(text{"逐条重读并重新计算一个已停节点的全部文件",
+		Short: p.Say(text{"逐条重读并重新计算一个已停节点的全部文件",
 			"read and hash again everything that a stopped node holds"}),
-		Long: p.say(text{
+		Long: p.Say(text{
 			"逐条重读并重新计算一个已停节点的全部文件。给出口令时也打开密钥；不给时密钥文件只看有无。\n运行中的节点用 POST /v1/checks。",
 			"Reads and hashes again everything that a stopped node holds. With the passphrase it opens the keys too;\nwithout it they are not read. For a running node there is POST /v1/checks."}),
 		Args: cobra.NoArgs,
@@ -34,9 +34,9 @@ func (p *program) checkCommand() *cobra.Command {
 			return p.check(cmd.Context(), f)
 		},
 	}
-	cmd.Flags().StringVar(&f.dir, "dir", "", p.say(text{"节点的数据目录", "the node's directory"}))
-	cmd.Flags().StringVar(&f.passphraseFile, "passphrase-file", "", p.say(text{"密钥口令文件", "file with the passphrase of the keys"}))
-	cmd.Flags().BoolVar(&f.progress, "progress", false, p.say(text{"在终端显示进度", "show progress on a terminal"}))
+	cmd.Flags().StringVar(&f.dir, "dir", "", p.Say(text{"节点的数据目录", "the node's directory"}))
+	cmd.Flags().StringVar(&f.passphraseFile, "passphrase-file", "", p.Say(text{"密钥口令文件", "file with the passphrase of the keys"}))
+	cmd.Flags().BoolVar(&f.progress, "progress", false, p.Say(text{"在终端显示进度", "show progress on a terminal"}))
 	cmd.Flags().StringVar(&f.part, "part", "", "")
 	_ = cmd.Flags().MarkHidden("part")
 	_ = cmd.MarkFlagRequired("dir")
@@ -60,7 +60,7 @@ func (p *program) check(ctx context.Context, f checkFlags) error {
 	}
 	defer lock.Close() // the file was not written
 	// mpb draws on terminals only.
-	bars := mpb.New(mpb.WithOutput(p.err))
+	bars := mpb.New(mpb.WithOutput(p.Err))
 	defer bars.Shutdown()
 	var parts []partCheck
 	for _, part := range nodeParts {
@@ -87,8 +87,8 @@ func (p *program) reportCheck(dir string, parts []partCheck) error {
 	for _, part := range parts {
 		damage += len(part.Damage)
 	}
-	if p.json {
-		if err := p.printJSON(struct {
+	if p.JSON {
+		if err := p.PrintJSON(struct {
 			Sound bool        `json:"sound"`
 			Parts []partCheck `json:"parts"`
 		}{damage == 0, parts}); err != nil {
@@ -103,29 +103,29 @@ func (p *program) reportCheck(dir string, parts []partCheck) error {
 		return nil
 	}
 	return &message{
-		text: text{fmt.Sprintf("%s 有 %d 处损坏", dir, damage), fmt.Sprintf("%s is damaged in %d places", dir, damage)},
-		hint: text{"不要启动此节点：账本可从其他区域重新取得，案卷库可删除重建，日志和密钥库只有备份里有",
+		Text: text{fmt.Sprintf("%s 有 %d 处损坏", dir, damage), fmt.Sprintf("%s is damaged in %d places", dir, damage)},
+		Hint: text{"不要启动此节点：账本可从其他区域重新取得，案卷库可删除重建，日志和密钥库只有备份里有",
 			"do not start this node: the ledger can be had from the other regions, the casebook can be deleted and is rebuilt, journal and vault are only in a backup"},
 	}
 }
 
 func (p *program) printPart(part partCheck) {
-	verdict := p.say(text{"完好", "sound  "})
+	verdict := p.Say(text{"完好", "sound  "})
 	if len(part.Damage) > 0 {
-		verdict = p.say(text{"损坏", "DAMAGED"})
+		verdict = p.Say(text{"损坏", "DAMAGED"})
 	}
-	fmt.Fprintf(p.out, "%s  %-8s %d", verdict, part.Part, part.Entries)
+	fmt.Fprintf(p.Out, "%s  %-8s %d", verdict, part.Part, part.Entries)
 	if part.Erased > 0 {
-		fmt.Fprint(p.out, p.sayf(text{"，其中已删除 %d", ", %d erased"}, part.Erased))
+		fmt.Fprint(p.Out, p.Sayf(text{"，其中已删除 %d", ", %d erased"}, part.Erased))
 	}
 	if part.Root != "" {
-		fmt.Fprint(p.out, "  root ", part.Root)
+		fmt.Fprint(p.Out, "  root ", part.Root)
 	}
 	if part.Torn > 0 {
-		fmt.Fprint(p.out, p.sayf(text{"，末尾未写完 %d 字节，启动时截去", ", %d bytes half written at the end, dropped at the next start"}, part.Torn))
+		fmt.Fprint(p.Out, p.Sayf(text{"，末尾未写完 %d 字节，启动时截去", ", %d bytes half written at the end, dropped at the next start"}, part.Torn))
 	}
-	fmt.Fprintln(p.out)
+	fmt.Fprintln(p.Out)
 	for _, d := range part.Damage {
-		fmt.Fprintln(p.out, "  ", d)
+		fmt.Fprintln(p.Out, "  ", d)
 	}
 }

@@ -45,7 +45,7 @@ func (p *program) checkPart(f checkFlags) error {
 	// A reader that runs in circles must not take the machine with it.
 	_ = syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: checkMemory, Max: checkMemory})
 	debug.SetMaxStack(64 << 20)
-	out := json.NewEncoder(p.out)
+	out := json.NewEncoder(p.Out)
 	part := nodeParts[at]
 	if part.databases != nil {
 		for _, path := range part.databases(f.dir) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/viper"
 
+	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/peers"
 )
 
@@ -49,8 +50,8 @@ func loadConfig(file string) (config, error) {
 	c, err := readConfig(file)
 	if err := errors.Join(err, c.check()); err != nil {
 		return c, usageError(&message{
-			text: text{"配置有误 " + file, "faults in the configuration " + file}, cause: err,
-			hint: text{"creditgw init 会生成一份样例", "creditgw init writes a sample"},
+			Text: text{"配置有误 " + file, "faults in the configuration " + file}, Cause: err,
+			Hint: text{"creditgw init 会生成一份样例", "creditgw init writes a sample"},
 		})
 	}
 	return c, nil
@@ -130,19 +131,19 @@ func (p *program) configCommand() *cobra.Command {
 	var file string
 	check := &cobra.Command{
 		Use:   "check --config FILE",
-		Short: p.say(text{"检查配置，一次列出全部错误", "check a configuration and name every fault at once"}),
+		Short: p.Say(text{"检查配置，一次列出全部错误", "check a configuration and name every fault at once"}),
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if _, err := loadConfig(file); err != nil {
 				var exit *exitError
 				errors.As(err, &exit)
-				return &exitError{exitInvalid, exit.cause}
+				return &exitError{Code: exitInvalid, Cause: exit.Cause}
 			}
-			_, err := fmt.Fprintln(p.out, p.say(text{"配置无误", "the configuration is sound"}))
+			_, err := fmt.Fprintln(p.Out, p.Say(text{"配置无误", "the configuration is sound"}))
 			return err
 		},
 	}
-	check.Flags().StringVar(&file, "config", "", p.say(text{"配置文件", "configuration file"}))
+	check.Flags().StringVar(&file, "config", "", p.Say(text{"配置文件", "configuration file"}))
 	_ = check.MarkFlagRequired("config")
-	return group("config", p.say(text{"配置", "configuration"}), check)
+	return command.Group("config", p.Say(text{"配置", "configuration"}), check)
 }

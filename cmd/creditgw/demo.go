@@ -22,18 +22,18 @@ func (p *program) demoCommand() *cobra.Command {
 	var f demoFlags
 	cmd := &cobra.Command{
 		Use: "demo",
-		Short: p.say(text{"在本机运行四个区域，把处罚文件送到企业提醒",
+		Short: p.Say(text{"在本机运行四个区域，把处罚文件送到企业提醒",
 			"run four regions on this machine and carry penalty files to the firms' reminders"}),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.demo(cmd.Context(), f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.dir, "dir", "", p.say(text{"数据目录（默认新建临时目录）", "data directory (by default a new temporary one)"}))
-	flags.StringVar(&f.http, "http", "127.0.0.1:8600", p.say(text{
+	flags.StringVar(&f.dir, "dir", "", p.Say(text{"数据目录（默认新建临时目录）", "data directory (by default a new temporary one)"}))
+	flags.StringVar(&f.http, "http", "127.0.0.1:8600", p.Say(text{
 		"第一个区域的 HTTP 地址，其余区域用随后的三个端口", "HTTP address of the first region; the others take the three ports after it"}))
-	flags.StringVar(&f.samples, "samples", "", p.say(text{"样例目录（含 manifest.json），默认用内置样例",
+	flags.StringVar(&f.samples, "samples", "", p.Say(text{"样例目录（含 manifest.json），默认用内置样例",
 		"folder of samples with a manifest.json, instead of the built-in ones"}))
-	flags.BoolVar(&f.once, "once", false, p.say(text{"核对完毕即退出", "exit when everything has been checked"}))
+	flags.BoolVar(&f.once, "once", false, p.Say(text{"核对完毕即退出", "exit when everything has been checked"}))
 	return cmd
 }
 
@@ -100,7 +100,7 @@ func (p *program) demo(ctx context.Context, f demoFlags) (err error) {
 	}()
 	report, err := p.tell(ctx, d, samples)
 	if err != nil {
-		return &message{text: text{"演示没有走通，日志在 " + logFile.Name(), "the demonstration failed; its log is " + logFile.Name()}, cause: err}
+		return &message{Text: text{"演示没有走通，日志在 " + logFile.Name(), "the demonstration failed; its log is " + logFile.Name()}, Cause: err}
 	}
 	report.ElapsedMS = p.now().Sub(started).Milliseconds()
 	if err := d.writeIndex(); err != nil {
@@ -127,8 +127,8 @@ func demoDir(dir string) (string, error) {
 	}
 	if len(names) > 0 {
 		return "", usageError(&message{
-			text: text{dir + " 不是空目录", dir + " is not empty"},
-			hint: text{"演示每次新建一本账本，请换一个目录", "each demonstration founds a new ledger; choose another directory"},
+			Text: text{dir + " 不是空目录", dir + " is not empty"},
+			Hint: text{"演示每次新建一本账本，请换一个目录", "each demonstration founds a new ledger; choose another directory"},
 		})
 	}
 	return filepath.Abs(dir)
@@ -136,14 +136,14 @@ func demoDir(dir string) (string, error) {
 
 // narrate tells people what is going on; programs read only the report.
 func (p *program) narrate(t text, args ...any) {
-	fmt.Fprintln(p.err, p.sayf(t, args...))
+	fmt.Fprintln(p.Err, p.Sayf(t, args...))
 }
 
 func (p *program) reportDemo(d *demo, r demoReport) error {
-	if p.json {
-		return p.printJSON(r)
+	if p.JSON {
+		return p.PrintJSON(r)
 	}
-	out := func(t text, args ...any) { fmt.Fprintf(p.out, p.say(t)+"\n", args...) }
+	out := func(t text, args ...any) { fmt.Fprintf(p.Out, p.Say(t)+"\n", args...) }
 	out(text{"\n文件", "\nfiles"})
 	for _, f := range r.Files {
 		out(text{"  %-26s 收 %4d = 受理 %4d + 待修 %3d + 重复 %2d", "  %-26s received %4d = accepted %4d + quarantined %3d + duplicate %2d"},

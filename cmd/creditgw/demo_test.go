@@ -76,7 +76,7 @@ func runDemo(t *testing.T) (demoReport, demoIndex) {
 	p, _, _ := testProgram(nil)
 	p.now = time.Now
 	reading, writing := io.Pipe()
-	p.out = writing
+	p.Out = writing
 	exit := make(chan int, 1)
 	go func() {
 		code := p.run(ctx, []string{"demo", "--dir", dir, "--http", "127.0.0.1:0", "--json"})

@@ -80,7 +80,7 @@ func (c *demoClock) Now() time.Time {
 func (p *program) foundDemo(dir, firstHTTP string, logger *slog.Logger) (d *demo, err error) {
 	host, port, err := net.SplitHostPort(firstHTTP)
 	if err != nil {
-		return nil, usageError(&message{text: text{"--http 应为 HOST:PORT", "--http takes HOST:PORT"}})
+		return nil, usageError(&message{Text: text{"--http 应为 HOST:PORT", "--http takes HOST:PORT"}})
 	}
 	first, err := strconv.Atoi(port)
 	if err != nil {
@@ -160,8 +160,8 @@ func (d *demo) open(cfg nodeConfig, host string, firstPort, i int) error {
 	listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return &message{
-			text: text{"占用不了 HTTP 端口", "cannot take an HTTP port"}, cause: err,
-			hint: text{"用 --http 换一个起始端口", "choose another first port with --http"},
+			Text: text{"占用不了 HTTP 端口", "cannot take an HTTP port"}, Cause: err,
+			Hint: text{"用 --http 换一个起始端口", "choose another first port with --http"},
 		}
 	}
 	n, err := openNode(cfg)

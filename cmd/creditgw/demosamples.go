@@ -55,7 +55,7 @@ func openSamples(dir string) (samples, error) {
 		err = json.Unmarshal(b, &s.manifest)
 	}
 	if err != nil {
-		return s, usageError(&message{text: text{"读不了样例目录的 manifest.json", "cannot read the samples' manifest.json"}, cause: err})
+		return s, usageError(&message{Text: text{"读不了样例目录的 manifest.json", "cannot read the samples' manifest.json"}, Cause: err})
 	}
 	slices.SortStableFunc(s.manifest.Files, func(a, b sampleFile) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
 	return s, nil

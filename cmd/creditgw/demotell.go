@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
 )
@@ -118,7 +119,7 @@ func (p *program) remind(ctx context.Context, d *demo) error {
 		return errors.New("the reminder did not come")
 	}
 	reminder := page.Items[i]
-	if p.lang != chinese {
+	if p.Lang != command.Chinese {
 		reminder = reminder.In("en")
 	}
 	p.narrate(text{"%s 的企业收到提醒：%s", "a firm of %s is reminded: %s"}, d.home, reminder.Title)

@@ -22,22 +22,22 @@ func (p *program) initCommand() *cobra.Command {
 	var f initFlags
 	cmd := &cobra.Command{
 		Use: "init --region 120000 --name … --addr HOST:PORT --dir DIR",
-		Short: p.say(text{"生成本区域的密钥、恢复文件、样例配置和 member.json",
+		Short: p.Say(text{"生成本区域的密钥、恢复文件、样例配置和 member.json",
 			"make a region's keys, recovery file, sample configuration and member.json"}),
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return p.init(f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.region, "region", "", p.say(text{"区域，GB/T 2260 六位代码", "region, six digits of GB/T 2260"}))
-	flags.StringVar(&f.name, "name", "", p.say(text{"机构名称", "name of the institution"}))
-	flags.StringVar(&f.addr, "addr", "", p.say(text{"其他区域连接本节点的地址 HOST:PORT（QUIC，UDP）",
+	flags.StringVar(&f.region, "region", "", p.Say(text{"区域，GB/T 2260 六位代码", "region, six digits of GB/T 2260"}))
+	flags.StringVar(&f.name, "name", "", p.Say(text{"机构名称", "name of the institution"}))
+	flags.StringVar(&f.addr, "addr", "", p.Say(text{"其他区域连接本节点的地址 HOST:PORT（QUIC，UDP）",
 		"HOST:PORT at which other regions reach this node (QUIC over UDP)"}))
-	flags.StringVar(&f.dir, "dir", "", p.say(text{"节点目录", "directory of the node"}))
-	flags.StringVar(&f.http, "http", "127.0.0.1:8600", p.say(text{"写入配置的 HTTP 地址", "HTTP address for the configuration"}))
-	flags.StringVar(&f.passphraseFile, "passphrase-file", "", p.say(text{
+	flags.StringVar(&f.dir, "dir", "", p.Say(text{"节点目录", "directory of the node"}))
+	flags.StringVar(&f.http, "http", "127.0.0.1:8600", p.Say(text{"写入配置的 HTTP 地址", "HTTP address for the configuration"}))
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "", p.Say(text{
 		"密钥口令文件（或环境变量 CREDITGW_PASSPHRASE，或终端输入）",
 		"file with the passphrase of the keys (or CREDITGW_PASSPHRASE, or asked for)"}))
-	flags.StringVar(&f.recoveryPassphraseFile, "recovery-passphrase-file", "", p.say(text{
+	flags.StringVar(&f.recoveryPassphraseFile, "recovery-passphrase-file", "", p.Say(text{
 		"恢复文件口令文件（或环境变量 CREDITGW_RECOVERY_PASSPHRASE，或终端输入）",
 		"file with the passphrase of the recovery file (or CREDITGW_RECOVERY_PASSPHRASE, or asked for)"}))
 	for _, name := range []string{"region", "name", "addr", "dir"} {
@@ -49,10 +49,10 @@ func (p *program) initCommand() *cobra.Command {
 func (p *program) init(f initFlags) error {
 	region, err := peers.ParseRegion(f.region)
 	if err != nil {
-		return usageError(&message{text: text{"--region 应为 GB/T 2260 六位代码", "--region takes six digits of GB/T 2260"}})
+		return usageError(&message{Text: text{"--region 应为 GB/T 2260 六位代码", "--region takes six digits of GB/T 2260"}})
 	}
 	if err := peers.CheckAddr(f.http); err != nil {
-		return usageError(&message{text: text{"--http 应为 HOST:PORT", "--http takes HOST:PORT"}})
+		return usageError(&message{Text: text{"--http 应为 HOST:PORT", "--http takes HOST:PORT"}})
 	}
 	dir, err := filepath.Abs(f.dir)
 	if err != nil {
@@ -64,14 +64,14 @@ func (p *program) init(f initFlags) error {
 	info := founderInfo{Region: region, Name: f.name, Addr: f.addr}
 	keys, member, err := generateKeys(info, p.rand)
 	if err != nil {
-		return usageError(&message{text: text{"--name 或 --addr 不对", "--name or --addr is wrong"}, cause: err})
+		return usageError(&message{Text: text{"--name 或 --addr 不对", "--name or --addr is wrong"}, Cause: err})
 	}
 	pass, err := p.newPassphrases(f)
 	if err != nil {
 		return err
 	}
 	if err := keys.write(dir, member, p.rand, pass); err != nil {
-		return &message{text: text{"没有建成密钥目录", "the key directory was not made"}, cause: err}
+		return &message{Text: text{"没有建成密钥目录", "the key directory was not made"}, Cause: err}
 	}
 	config := sampleConfig{Dir: dir, Listen: f.addr, HTTP: f.http}
 	if f.passphraseFile != "" {
@@ -94,8 +94,8 @@ func refuseExisting(dir string) error {
 	for _, name := range []string{keysName, recoveryName, memberName, configName} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 			return usageError(&message{
-				text: text{filepath.Join(dir, name) + " 已存在，不会覆盖", filepath.Join(dir, name) + " exists and is not overwritten"},
-				hint: text{"换一个 --dir；丢掉密钥就丢掉了身份", "choose another --dir: to lose the keys is to lose the identity"},
+				Text: text{filepath.Join(dir, name) + " 已存在，不会覆盖", filepath.Join(dir, name) + " exists and is not overwritten"},
+				Hint: text{"换一个 --dir；丢掉密钥就丢掉了身份", "choose another --dir: to lose the keys is to lose the identity"},
 			})
 		} else if !errors.Is(err, os.ErrNotExist) {
 			return err
@@ -115,16 +115,16 @@ func (p *program) newPassphrases(f initFlags) (passphrases, error) {
 	}
 	if bytes.Equal(keys, recovery) {
 		return passphrases{}, usageError(&message{
-			text: text{"两个口令相同", "the two passphrases are the same"},
-			hint: text{"恢复口令要离开本机保管", "the recovery passphrase is to be kept away from this host"},
+			Text: text{"两个口令相同", "the two passphrases are the same"},
+			Hint: text{"恢复口令要离开本机保管", "the recovery passphrase is to be kept away from this host"},
 		})
 	}
 	return passphrases{Keys: keys, Recovery: recovery}, nil
 }
 
 func (p *program) reportInit(dir string, m peers.Member) error {
-	if p.json {
-		return p.printJSON(struct {
+	if p.JSON {
+		return p.PrintJSON(struct {
 			Region   peers.Region        `json:"region"`
 			Node     string              `json:"node"`
 			Dir      string              `json:"dir"`
@@ -137,7 +137,7 @@ func (p *program) reportInit(dir string, m peers.Member) error {
 			filepath.Join(dir, recoveryName), keyIDs(m),
 		})
 	}
-	_, err := fmt.Fprint(p.out, p.sayf(text{
+	_, err := fmt.Fprint(p.Out, p.Sayf(text{
 		"节点 %s 的密钥已生成，目录 %s\n" +
 			"  %s 可以公开，发给合并创世文件的一方\n" +
 			"  %s 请移出本机保管，口令另放\n" +

@@ -225,8 +225,8 @@ func loadKeys(dir string, passphrase []byte) (*Keys, peers.Member, error) {
 	if !k.Node.Public().Equal(m.Node.Key) || !k.Batch.Public().Equal(m.Batch) ||
 		!k.Decryption.Public().Equal(m.Decryption) || !k.Witness.Public().Equal(m.Witness) {
 		return nil, peers.Member{}, &message{
-			text: text{"密钥与 member.json 不符", "the keys are not those of member.json"},
-			hint: text{dir + " 里混入了别的目录的文件", dir + " holds files of another directory"},
+			Text: text{"密钥与 member.json 不符", "the keys are not those of member.json"},
+			Hint: text{dir + " 里混入了别的目录的文件", dir + " holds files of another directory"},
 		}
 	}
 	return &k, m, nil
@@ -264,17 +264,17 @@ func loadIDSecret(dir string, r peers.Region, passphrase []byte) (idSecret, erro
 }
 
 func cannotOpen(name string, err error) error {
-	m := &message{text: text{"打不开 " + name, "cannot open " + name}, cause: err}
+	m := &message{Text: text{"打不开 " + name, "cannot open " + name}, Cause: err}
 	if errors.Is(err, sm.ErrPassphrase) || errors.Is(err, errSealed) {
-		m.hint = text{"口令不对？", "is it the right passphrase?"}
+		m.Hint = text{"口令不对？", "is it the right passphrase?"}
 	}
 	return m
 }
 
 func noKeys(dir string, err error) error {
-	m := &message{text: text{"读不到密钥目录", "cannot read the key directory"}, cause: err}
+	m := &message{Text: text{"读不到密钥目录", "cannot read the key directory"}, Cause: err}
 	if errors.Is(err, fs.ErrNotExist) {
-		m.hint = text{"先运行 creditgw init --dir " + dir, "run creditgw init --dir " + dir + " first"}
+		m.Hint = text{"先运行 creditgw init --dir " + dir, "run creditgw init --dir " + dir + " first"}
 	}
 	return m
 }

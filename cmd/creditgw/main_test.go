@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/xinqiao/creditgw/cmd/command"
 )
 
 func TestMain(m *testing.M) {
@@ -73,9 +75,9 @@ func replace(ts *testscript.TestScript, neg bool, args []string) {
 func testProgram(env map[string]string) (*program, *bytes.Buffer, *bytes.Buffer) {
 	var out, err bytes.Buffer
 	return &program{
-		in: strings.NewReader(""), out: &out, err: &err,
-		env:  func(name string) string { return env[name] },
-		rand: seededRandom("program"),
+		Program: command.Program{Out: &out, Err: &err, Env: func(name string) string { return env[name] }},
+		in:      strings.NewReader(""),
+		rand:    seededRandom("program"),
 	}, &out, &err
 }
 

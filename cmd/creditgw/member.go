@@ -19,10 +19,10 @@ const (
 func (p *program) memberCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "member",
-		Short: p.say(text{"写出要由各区域批准的变更：加入、换钥、仲裁节点", "write changes that the regions have to approve: joining, a new key, a tie-breaker"}),
+		Short: p.Say(text{"写出要由各区域批准的变更：加入、换钥、仲裁节点", "write changes that the regions have to approve: joining, a new key, a tie-breaker"}),
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usageError(&message{text: text{"缺少子命令", "a subcommand is missing"}})
+			return usageError(&message{Text: text{"缺少子命令", "a subcommand is missing"}})
 		},
 	}
 	cmd.AddCommand(
@@ -37,7 +37,7 @@ func (p *program) memberCommand() *cobra.Command {
 func (p *program) changeCommand(use string, short text, run func(dir, passphraseFile string) error) *cobra.Command {
 	var dir, passphraseFile string
 	cmd := &cobra.Command{
-		Use: use + " --dir DIR", Short: p.say(short), Args: cobra.NoArgs,
+		Use: use + " --dir DIR", Short: p.Say(short), Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return run(dir, passphraseFile) },
 	}
 	p.keyFlags(cmd, &dir, &passphraseFile)
@@ -45,8 +45,8 @@ func (p *program) changeCommand(use string, short text, run func(dir, passphrase
 }
 
 func (p *program) keyFlags(cmd *cobra.Command, dir, passphraseFile *string) {
-	cmd.Flags().StringVar(dir, "dir", "", p.say(text{"节点目录", "directory of the node"}))
-	cmd.Flags().StringVar(passphraseFile, "passphrase-file", "", p.say(text{
+	cmd.Flags().StringVar(dir, "dir", "", p.Say(text{"节点目录", "directory of the node"}))
+	cmd.Flags().StringVar(passphraseFile, "passphrase-file", "", p.Say(text{
 		"密钥口令文件（或环境变量 CREDITGW_PASSPHRASE，或终端输入）",
 		"file with the passphrase of the keys (or CREDITGW_PASSPHRASE, or asked for)"}))
 	_ = cmd.MarkFlagRequired("dir")
@@ -103,13 +103,13 @@ func (p *program) keyAddCommand() *cobra.Command {
 	var dir, passphraseFile, purpose string
 	cmd := &cobra.Command{
 		Use: "key-add --dir DIR --purpose batch",
-		Short: p.say(text{"生成一把新钥，放在旧钥旁边；批准并重启后启用，再用 key-retire 停用旧钥",
+		Short: p.Say(text{"生成一把新钥，放在旧钥旁边；批准并重启后启用，再用 key-retire 停用旧钥",
 			"make a new key beside the old one; it is used once approved and the node restarted, and key-retire then ends the old one"}),
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return p.keyAdd(dir, passphraseFile, purpose) },
 	}
 	p.keyFlags(cmd, &dir, &passphraseFile)
-	cmd.Flags().StringVar(&purpose, "purpose", "", p.say(text{"node、batch、decryption 或 witness", "node, batch, decryption or witness"}))
+	cmd.Flags().StringVar(&purpose, "purpose", "", p.Say(text{"node、batch、decryption 或 witness", "node, batch, decryption or witness"}))
 	_ = cmd.MarkFlagRequired("purpose")
 	return cmd
 }
@@ -142,7 +142,7 @@ func (p *program) keyAdd(dir, passphraseFile, purpose string) error {
 			file, err = k.MarshalPEM(pass)
 		}
 	default:
-		return usageError(&message{text: text{"--purpose 应为 node、batch、decryption 或 witness", "--purpose takes node, batch, decryption or witness"}})
+		return usageError(&message{Text: text{"--purpose 应为 node、batch、decryption 或 witness", "--purpose takes node, batch, decryption or witness"}})
 	}
 	if err != nil {
 		return err
@@ -180,18 +180,18 @@ func (p *program) writeChange(path string, c peers.Change, ids map[string]sm.Key
 	if err := replaceFile(path, raw, 0o644); err != nil {
 		return err
 	}
-	if p.json {
-		return p.printJSON(struct {
+	if p.JSON {
+		return p.PrintJSON(struct {
 			File string              `json:"file"`
 			Keys map[string]sm.KeyID `json:"keys"`
 		}{path, ids})
 	}
 	for _, purpose := range []string{"node", "batch", "decryption", "witness"} {
 		if id, ok := ids[purpose]; ok {
-			fmt.Fprintf(p.out, "%s\t%s\n", purpose, id)
+			fmt.Fprintf(p.Out, "%s\t%s\n", purpose, id)
 		}
 	}
-	_, err = fmt.Fprint(p.out, p.sayf(text{
+	_, err = fmt.Fprint(p.Out, p.Sayf(text{
 		"把 %s 交给一个有表决权的区域：creditctl member propose\n批准之前请各区域与您核对以上公钥编号\n",
 		"give %s to a region that votes: creditctl member propose\nbefore they approve, the regions compare the key ids above with you\n",
 	}, path))
@@ -203,8 +203,8 @@ func (p *program) writeChange(path string, c peers.Change, ids map[string]sm.Key
 func checkFounder(g *peers.Genesis, self peers.Member) error {
 	m, ok := g.Member(self.Region)
 	if ok && m.Node.ID == self.Node.ID && (!m.Node.Key.Equal(self.Node.Key) || !m.Batch.Equal(self.Batch)) {
-		return &message{text: text{"创世文件里本节点的密钥不同", "the genesis has other keys of this node"},
-			hint: text{"目录不对？", "is it the right directory?"}}
+		return &message{Text: text{"创世文件里本节点的密钥不同", "the genesis has other keys of this node"},
+			Hint: text{"目录不对？", "is it the right directory?"}}
 	}
 	return nil
 }

@@ -193,5 +193,5 @@ func lockDir(dir string) (*os.File, error) {
 }
 
 func inUse(dir string) error {
-	return &message{text: text{dir + " 正被另一个进程使用", dir + " is in use by another process"}}
+	return &message{Text: text{dir + " 正被另一个进程使用", dir + " is in use by another process"}}
 }

@@ -61,12 +61,12 @@ func (n *node) halt(h witness.Halt) {
 
 func rolledBack(h witness.Halt) error {
 	return &message{
-		text: text{
+		Text: text{
 			"本节点的数据目录被换成了旧副本：它不记得自己签过的检查点",
 			"the data directory of this node was put back to an old copy: it does not remember a checkpoint that it has signed",
 		},
-		hint:  text{"证据见 evidence/" + h.Evidence + ".txt；以新的节点号重新加入", "see evidence/" + h.Evidence + ".txt; rejoin as a new node id"},
-		cause: consensus.ErrRejoin,
+		Hint:  text{"证据见 evidence/" + h.Evidence + ".txt；以新的节点号重新加入", "see evidence/" + h.Evidence + ".txt; rejoin as a new node id"},
+		Cause: consensus.ErrRejoin,
 	}
 }
 

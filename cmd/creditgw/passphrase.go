@@ -41,17 +41,17 @@ func (p *program) newPassphrase(s passphraseSource) ([]byte, error) {
 		return nil, err
 	}
 	if len(given) < minPassphrase {
-		return nil, usageError(&message{text: text{
+		return nil, usageError(&message{Text: text{
 			fmt.Sprintf("口令至少 %d 个字节（%s）", minPassphrase, s.flag),
 			fmt.Sprintf("a passphrase has at least %d bytes (%s)", minPassphrase, s.flag)}})
 	}
 	if asked {
-		again, err := p.prompt(p.say(text{"再输一遍：", "Once more: "}))
+		again, err := p.prompt(p.Say(text{"再输一遍：", "Once more: "}))
 		if err != nil {
 			return nil, err
 		}
 		if !bytes.Equal(given, again) {
-			return nil, usageError(&message{text: text{"两次输入不同", "the two differ"}})
+			return nil, usageError(&message{Text: text{"两次输入不同", "the two differ"}})
 		}
 	}
 	return given, nil
@@ -67,15 +67,15 @@ func (p *program) readPassphrase(s passphraseSource) (given []byte, asked bool, 
 	switch {
 	case s.file != "":
 		given, err = readPassphraseFile(s.file)
-	case p.env(s.variable) != "":
-		given = []byte(p.env(s.variable))
+	case p.Env(s.variable) != "":
+		given = []byte(p.Env(s.variable))
 	case p.prompt != nil:
-		given, err = p.prompt(p.say(s.question))
+		given, err = p.prompt(p.Say(s.question))
 		asked = true
 	default:
 		return nil, false, usageError(&message{
-			text: text{"没有口令，也没有终端可以询问", "no passphrase, and no terminal to ask on"},
-			hint: text{fmt.Sprintf("用 %s 或环境变量 %s", s.flag, s.variable),
+			Text: text{"没有口令，也没有终端可以询问", "no passphrase, and no terminal to ask on"},
+			Hint: text{fmt.Sprintf("用 %s 或环境变量 %s", s.flag, s.variable),
 				fmt.Sprintf("use %s or the environment variable %s", s.flag, s.variable)},
 		})
 	}
@@ -83,7 +83,7 @@ func (p *program) readPassphrase(s passphraseSource) (given []byte, asked bool, 
 		err = fmt.Errorf("a passphrase has at most %d bytes", maxPassphrase)
 	}
 	if err != nil {
-		return nil, asked, usageError(&message{text: text{"读不到口令", "cannot read the passphrase"}, cause: err})
+		return nil, asked, usageError(&message{Text: text{"读不到口令", "cannot read the passphrase"}, Cause: err})
 	}
 	return given, asked, nil
 }

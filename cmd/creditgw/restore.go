@@ -25,23 +25,23 @@ func (p *program) restoreCommand() *cobra.Command {
 	var f restoreFlags
 	cmd := &cobra.Command{
 		Use:   "restore --dir DIR --genesis GENESIS --recovery RECOVERY --addr HOST:PORT FILE",
-		Short: p.say(text{"用备份和恢复文件建一个新节点", "make a new node of a backup and the recovery file"}),
-		Long: p.say(text{
+		Short: p.Say(text{"用备份和恢复文件建一个新节点", "make a new node of a backup and the recovery file"}),
+		Long: p.Say(text{
 			"恢复出来的是新节点：新编号、新密钥，要由各地区批准（node-add，然后 promote）才能参加；账本从其他地区取得。\n备份之后受理而未入账的会丢失。",
 			"What is restored is a new node: a new number and new keys. It takes part once the regions have approved it\n(node-add, then promote), and gets the ledger from them. What was accepted after the backup and had not\nreached the ledger is lost."}),
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return p.restore(f, args[0]) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.dir, "dir", "", p.say(text{"新节点的目录，须不存在", "directory of the new node, which must not exist"}))
-	flags.StringVar(&f.genesis, "genesis", "", p.say(text{"创世文件", "the genesis"}))
-	flags.StringVar(&f.recovery, "recovery", "", p.say(text{"恢复文件", "the recovery file"}))
-	flags.StringVar(&f.addr, "addr", "", p.say(text{"其他区域连接新节点的地址 HOST:PORT", "HOST:PORT at which other regions reach the new node"}))
-	flags.StringVar(&f.http, "http", "127.0.0.1:8600", p.say(text{"写入配置的 HTTP 地址", "HTTP address for the configuration"}))
-	flags.StringVar(&f.node, "node", "", p.say(text{"新节点编号，默认是备份的节点号加一", "id of the new node, by default the next after the backup's"}))
-	flags.StringVar(&f.signer, "signer", "", p.say(text{"签备份的节点公钥编号（创世后换过钥才需要）", "id of the node key that signed the backup, if it was rotated since the genesis"}))
-	flags.StringVar(&f.passphraseFile, "passphrase-file", "", p.say(text{"新密钥的口令文件", "file with the passphrase of the new keys"}))
-	flags.StringVar(&f.recoveryPassphraseFile, "recovery-passphrase-file", "", p.say(text{"恢复文件的口令文件", "file with the passphrase of the recovery file"}))
+	flags.StringVar(&f.dir, "dir", "", p.Say(text{"新节点的目录，须不存在", "directory of the new node, which must not exist"}))
+	flags.StringVar(&f.genesis, "genesis", "", p.Say(text{"创世文件", "the genesis"}))
+	flags.StringVar(&f.recovery, "recovery", "", p.Say(text{"恢复文件", "the recovery file"}))
+	flags.StringVar(&f.addr, "addr", "", p.Say(text{"其他区域连接新节点的地址 HOST:PORT", "HOST:PORT at which other regions reach the new node"}))
+	flags.StringVar(&f.http, "http", "127.0.0.1:8600", p.Say(text{"写入配置的 HTTP 地址", "HTTP address for the configuration"}))
+	flags.StringVar(&f.node, "node", "", p.Say(text{"新节点编号，默认是备份的节点号加一", "id of the new node, by default the next after the backup's"}))
+	flags.StringVar(&f.signer, "signer", "", p.Say(text{"签备份的节点公钥编号（创世后换过钥才需要）", "id of the node key that signed the backup, if it was rotated since the genesis"}))
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "", p.Say(text{"新密钥的口令文件", "file with the passphrase of the new keys"}))
+	flags.StringVar(&f.recoveryPassphraseFile, "recovery-passphrase-file", "", p.Say(text{"恢复文件的口令文件", "file with the passphrase of the recovery file"}))
 	for _, name := range []string{"dir", "genesis", "recovery", "addr"} {
 		_ = cmd.MarkFlagRequired(name) // fails for unknown flags only
 	}
@@ -57,14 +57,14 @@ func (p *program) restore(f restoreFlags, path string) error {
 		return err
 	}
 	if err := errors.Join(peers.CheckAddr(f.addr), peers.CheckAddr(f.http)); err != nil {
-		return usageError(&message{text: text{"--addr 与 --http 应为 HOST:PORT", "--addr and --http take HOST:PORT"}})
+		return usageError(&message{Text: text{"--addr 与 --http 应为 HOST:PORT", "--addr and --http take HOST:PORT"}})
 	}
 	dir, err := filepath.Abs(f.dir)
 	if err != nil {
 		return err
 	}
 	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
-		return usageError(&message{text: text{dir + " 已存在，不会覆盖", dir + " exists and is not overwritten"}, cause: err})
+		return usageError(&message{Text: text{dir + " 已存在，不会覆盖", dir + " exists and is not overwritten"}, Cause: err})
 	}
 	pass, err := p.restorePassphrases(f)
 	if err != nil {
@@ -91,10 +91,10 @@ func (p *program) rebuild(f restoreFlags, dir string, genesis *peers.Genesis, ol
 	}()
 	r := restoring{dir: temp, genesis: genesis, recovered: old, signer: f.signer}
 	if err := r.read(path); err != nil {
-		return &message{text: text{"备份不能用", "the backup can't be used"}, cause: err}
+		return &message{Text: text{"备份不能用", "the backup can't be used"}, Cause: err}
 	}
 	if err := r.private(); err != nil {
-		return &message{text: text{"备份不能用", "the backup can't be used"}, cause: err}
+		return &message{Text: text{"备份不能用", "the backup can't be used"}, Cause: err}
 	}
 	member, err := p.restoredIdentity(&r, f, dir, pass)
 	if err != nil {
@@ -134,7 +134,7 @@ func (p *program) restoredIdentity(r *restoring, f restoreFlags, dir string, pas
 	keys.Decryption, keys.IDSecret = r.recovered.decryption, r.recovered.idSecret
 	member.Decryption, member.Node.ID = keys.Decryption.Public(), id
 	if err := member.Validate(); err != nil {
-		return member, usageError(&message{text: text{"--node 不对", "--node is wrong"}, cause: err})
+		return member, usageError(&message{Text: text{"--node 不对", "--node is wrong"}, Cause: err})
 	}
 	if err := keys.write(r.dir, member, p.rand, pass); err != nil {
 		return member, err
@@ -186,8 +186,8 @@ func replacement(ledger sm.Digest, m peers.Member, keys *Keys) (map[string]peers
 }
 
 func (p *program) reportRestore(dir string, r *restoring, m peers.Member) error {
-	if p.json {
-		return p.printJSON(struct {
+	if p.JSON {
+		return p.PrintJSON(struct {
 			Node     string            `json:"node"`
 			Dir      string            `json:"dir"`
 			Lost     string            `json:"lost_node"`
@@ -201,7 +201,7 @@ func (p *program) reportRestore(dir string, r *restoring, m peers.Member) error 
 			[]string{filepath.Join(dir, nodeAddName), filepath.Join(dir, promoteName)},
 		})
 	}
-	_, err := fmt.Fprint(p.out, p.sayf(text{
+	_, err := fmt.Fprint(p.Out, p.Sayf(text{
 		"节点 %s 已在 %s 建成，代替 %s：%d 个事件，备份时账本 %d 条、树根 %s\n" +
 			"它要由各地区批准才能参加：\n  creditctl member propose %s\n  creditctl member propose %s\n" +
 			"后一项生效时，丢失节点的密钥随之失效。批准之前请与其他地区核对指纹 %s\n",

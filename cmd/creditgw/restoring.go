@@ -33,7 +33,7 @@ type recovered struct {
 func openRecovery(path string, passphrase []byte) (recovered, error) {
 	raw, err := readLimited(path, maxKeyFile+maxSealedFile)
 	if err != nil {
-		return recovered{}, &message{text: text{"读不到恢复文件", "cannot read the recovery file"}, cause: err}
+		return recovered{}, &message{Text: text{"读不到恢复文件", "cannot read the recovery file"}, Cause: err}
 	}
 	var file recovery
 	dec := json.NewDecoder(bytes.NewReader(raw))

@@ -11,7 +11,7 @@ import (
 func (p *program) selftestCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "selftest",
-		Short: p.say(text{"密码算法上电自检：标准向量，两种独立实现互验",
+		Short: p.Say(text{"密码算法上电自检：标准向量，两种独立实现互验",
 			"power-on self-test: known answers, two independent implementations"}),
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return p.reportSelftest(selftest.Run()) },
@@ -34,7 +34,7 @@ func (p *program) reportSelftest(checks []selftest.Check, failed error) error {
 	for i, c := range checks {
 		results[i] = checkResult{
 			Name:   c.Name,
-			Title:  p.say(text{c.TitleZH, c.TitleEN}),
+			Title:  p.Say(text{c.TitleZH, c.TitleEN}),
 			Passed: c.Err == nil,
 			Millis: float64(c.Duration.Microseconds()) / 1000,
 		}
@@ -47,26 +47,26 @@ func (p *program) reportSelftest(checks []selftest.Check, failed error) error {
 	}
 	if failed != nil {
 		return &message{
-			text:  text{"自检未通过，节点不会启动", "the self-test failed: a node does not start on this machine"},
-			cause: failed,
+			Text:  text{"自检未通过，节点不会启动", "the self-test failed: a node does not start on this machine"},
+			Cause: failed,
 		}
 	}
 	return nil
 }
 
 func (p *program) printSelftest(results []checkResult, passed bool) error {
-	if p.json {
-		return p.printJSON(struct {
+	if p.JSON {
+		return p.PrintJSON(struct {
 			Passed bool          `json:"passed"`
 			Checks []checkResult `json:"checks"`
 		}{passed, results})
 	}
 	for _, r := range results {
-		verdict := p.say(text{"通过", "ok    "})
+		verdict := p.Say(text{"通过", "ok    "})
 		if !r.Passed {
-			verdict = p.say(text{"失败", "FAILED"})
+			verdict = p.Say(text{"失败", "FAILED"})
 		}
-		if _, err := fmt.Fprintf(p.out, "%s  %8.3f ms  %-18s  %s\n", verdict, r.Millis, r.Name, r.Title); err != nil {
+		if _, err := fmt.Fprintf(p.Out, "%s  %8.3f ms  %-18s  %s\n", verdict, r.Millis, r.Name, r.Title); err != nil {
 			return err
 		}
 	}

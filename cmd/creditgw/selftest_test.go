@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/crypto/selftest"
 )
 
@@ -16,6 +17,7 @@ func TestSelftestReportsFailure(t *testing.T) {
 		{Name: "sm4", TitleZH: "SM4 向量", TitleEN: "SM4 vectors", Err: errors.New("other bytes")},
 	}
 	p, out, _ := testProgram(nil)
+	p.Lang = command.English
 	if err := p.reportSelftest(checks, checks[1].Err); err == nil || !strings.Contains(err.Error(), "other bytes") {
 		t.Errorf("got %v", err)
 	}
@@ -24,7 +26,7 @@ func TestSelftestReportsFailure(t *testing.T) {
 	}
 
 	p, out, _ = testProgram(nil)
-	p.json, p.lang = true, chinese
+	p.JSON, p.Lang = true, command.Chinese
 	if err := p.reportSelftest(checks, checks[1].Err); err == nil {
 		t.Error("failed, and no error")
 	}

@@ -24,11 +24,11 @@ func (p *program) serveCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "serve --config FILE",
-		Short: p.say(text{"运行一个节点", "run a node"}),
+		Short: p.Say(text{"运行一个节点", "run a node"}),
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), file) },
 	}
-	cmd.Flags().StringVar(&file, "config", "", p.say(text{"配置文件", "configuration file"}))
+	cmd.Flags().StringVar(&file, "config", "", p.Say(text{"配置文件", "configuration file"}))
 	_ = cmd.MarkFlagRequired("config")
 	return cmd
 }
@@ -51,9 +51,9 @@ func (p *program) serve(ctx context.Context, file string) error {
 	if err != nil {
 		return usageError(err)
 	}
-	logger := slog.New(slog.NewJSONHandler(p.err, &slog.HandlerOptions{Level: level}))
+	logger := slog.New(slog.NewJSONHandler(p.Err, &slog.HandlerOptions{Level: level}))
 	if _, err := selftest.Run(); err != nil {
-		return &message{text: text{"密码自检未通过，节点不启动", "the self-test failed, the node does not start"}, cause: err}
+		return &message{Text: text{"密码自检未通过，节点不启动", "the self-test failed, the node does not start"}, Cause: err}
 	}
 	pass, err := p.passphrase(keyPassphrase(c.PassphraseFile))
 	if err != nil {
@@ -69,11 +69,11 @@ func (p *program) serve(ctx context.Context, file string) error {
 	}
 	conn, err := net.ListenPacket("udp", c.Listen)
 	if err != nil {
-		return &message{text: text{"占用不了 QUIC 地址", "cannot take the QUIC address"}, cause: err}
+		return &message{Text: text{"占用不了 QUIC 地址", "cannot take the QUIC address"}, Cause: err}
 	}
 	listener, err := net.Listen("tcp", c.HTTP.Listen)
 	if err != nil {
-		return errors.Join(&message{text: text{"占用不了 HTTP 地址", "cannot take the HTTP address"}, cause: err}, conn.Close())
+		return errors.Join(&message{Text: text{"占用不了 HTTP 地址", "cannot take the HTTP address"}, Cause: err}, conn.Close())
 	}
 	cfg := nodeConfig{
 		Dir: c.Dir, Genesis: genesis, Self: self, Keys: keys, Conn: conn, Wall: time.Now, Rand: rand.Reader,
@@ -91,7 +91,7 @@ func (p *program) runNode(ctx context.Context, cfg nodeConfig, listener net.List
 	defer listener.Close()
 	n, err := openNode(cfg)
 	if err != nil {
-		return &message{text: text{"节点不启动", "the node does not start"}, cause: err}
+		return &message{Text: text{"节点不启动", "the node does not start"}, Cause: err}
 	}
 	go watchdog(ctx)
 	runErr := n.run(ctx, listener, certFile, keyFile, func() {
@@ -135,12 +135,12 @@ func loadGenesis(dir string, self peers.Member) (*peers.Genesis, error) {
 	g, err := readGenesis(path)
 	if err != nil {
 		return nil, &message{
-			text: text{"读不到创世文件 " + path, "cannot read the genesis " + path}, cause: err,
-			hint: text{"由 creditgw genesis join 合并，各方依次 sign 后放到该处", "made by creditgw genesis join, signed by every founder in turn"},
+			Text: text{"读不到创世文件 " + path, "cannot read the genesis " + path}, Cause: err,
+			Hint: text{"由 creditgw genesis join 合并，各方依次 sign 后放到该处", "made by creditgw genesis join, signed by every founder in turn"},
 		}
 	}
 	if err := g.Verify(); err != nil {
-		return nil, &message{text: text{"创世文件无效 " + path, "the genesis is not valid: " + path}, cause: err}
+		return nil, &message{Text: text{"创世文件无效 " + path, "the genesis is not valid: " + path}, Cause: err}
 	}
 	if err := checkFounder(&g, self); err != nil {
 		return nil, err

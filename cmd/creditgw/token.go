@@ -12,18 +12,19 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/access"
 )
 
 func (p *program) tokenCommand() *cobra.Command {
-	return group("token", p.say(text{"接口令牌：发放、列出、作废", "tokens of the API: add, list, revoke"}),
+	return command.Group("token", p.Say(text{"接口令牌：发放、列出、作废", "tokens of the API: add, list, revoke"}),
 		p.tokenAddCommand(), p.tokenListCommand(), p.tokenRevokeCommand())
 }
 
 // dirFlag declares the node directory that every token command works on.
 func (p *program) dirFlag(cmd *cobra.Command, dir *string) {
-	cmd.Flags().StringVar(dir, "dir", "", p.say(text{"节点目录", "directory of the node"}))
+	cmd.Flags().StringVar(dir, "dir", "", p.Say(text{"节点目录", "directory of the node"}))
 	_ = cmd.MarkFlagRequired("dir")
 }
 
@@ -35,7 +36,7 @@ func (p *program) tokenAddCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "add --role ROLE [--scope unit=USCC,authority=USCC,source=USCC] --dir DIR",
-		Short: p.say(text{"发放令牌，只显示一次", "make a token and show it once"}),
+		Short: p.Say(text{"发放令牌，只显示一次", "make a token and show it once"}),
 		Example: "  creditgw token add --role agency-entry --scope unit=USCC,authority=USCC --dir DIR\n" +
 			"  creditgw token add --role app --expires 2160h --dir DIR",
 		Args: cobra.NoArgs,
@@ -50,12 +51,12 @@ func (p *program) tokenAddCommand() *cobra.Command {
 	}
 	p.dirFlag(cmd, &dir)
 	// An array, not a slice: pflag's slices split at commas and read quotes as CSV.
-	cmd.Flags().StringArrayVar(&scopes, "scope", nil, p.say(text{
+	cmd.Flags().StringArrayVar(&scopes, "scope", nil, p.Say(text{
 		"范围（可重复）：unit 报送单位、authority 处罚机关、source 数据来源单位",
 		"scope, repeatable: the unit it submits for, penalty authorities, data source units"}))
-	cmd.Flags().StringVar(&role, "role", "", p.say(text{"角色：", "role: "})+roleNames())
-	cmd.Flags().DurationVar(&g.Lifetime, "expires", 8760*time.Hour, p.say(text{"有效期", "how long it is valid"}))
-	cmd.Flags().StringVar(&g.Label, "label", "", p.say(text{
+	cmd.Flags().StringVar(&role, "role", "", p.Say(text{"角色：", "role: "})+roleNames())
+	cmd.Flags().DurationVar(&g.Lifetime, "expires", 8760*time.Hour, p.Say(text{"有效期", "how long it is valid"}))
+	cmd.Flags().StringVar(&g.Label, "label", "", p.Say(text{
 		"持有人或岗位；三员必填", "who holds it; required of the three administrators"}))
 	_ = cmd.MarkFlagRequired("role")
 	_ = cmd.RegisterFlagCompletionFunc("role", cobra.FixedCompletions(strings.Split(roleNames(), " "), cobra.ShellCompDirectiveNoFileComp))
@@ -71,16 +72,16 @@ func (p *program) tokenAdd(dir string, g access.Grant) error {
 	if err != nil {
 		return badGrant(err)
 	}
-	if p.json {
-		return p.printJSON(struct {
+	if p.JSON {
+		return p.PrintJSON(struct {
 			ID    string        `json:"id"`
 			Token string        `json:"token"`
 			Role  exchange.Role `json:"role"`
 		}{id, token, g.Role})
 	}
 	// The token alone goes to out, so that > FILE makes a token file.
-	fmt.Fprintln(p.err, p.sayf(text{"令牌 %s，角色 %s；只显示这一次：", "token %s, role %s; shown only this once:"}, id, g.Role))
-	_, err = fmt.Fprintln(p.out, token)
+	fmt.Fprintln(p.Err, p.Sayf(text{"令牌 %s，角色 %s；只显示这一次：", "token %s, role %s; shown only this once:"}, id, g.Role))
+	_, err = fmt.Fprintln(p.Out, token)
 	return err
 }
 
@@ -88,7 +89,7 @@ func (p *program) tokenListCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "list --dir DIR",
-		Short: p.say(text{"列出令牌（不含令牌本身）", "list the tokens, though not what opens"}),
+		Short: p.Say(text{"列出令牌（不含令牌本身）", "list the tokens, though not what opens"}),
 		Args:  cobra.NoArgs,
 		RunE:  func(*cobra.Command, []string) error { return p.tokenList(dir) },
 	}
@@ -120,15 +121,15 @@ func (p *program) tokenList(dir string) error {
 	for i, t := range tokens {
 		lines[i] = tokenLine{t.ID, t.Role, t.Scope, t.Label, t.Created, t.Expires, tokenState(t, p.now())}
 	}
-	if p.json {
-		return p.printJSON(struct {
+	if p.JSON {
+		return p.PrintJSON(struct {
 			Tokens []tokenLine `json:"tokens"`
 		}{lines})
 	}
 	states := map[string]text{"active": {"有效", "active"}, "expired": {"已过期", "expired"}, "revoked": {"已作废", "revoked"}}
-	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
 	for _, l := range lines {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, l.Role, p.say(states[l.State]),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, l.Role, p.Say(states[l.State]),
 			l.Expires.In(exchange.Shanghai).Format(time.DateOnly), strings.Join(l.Scope.Units, ","), l.Label)
 	}
 	return w.Flush()
@@ -148,7 +149,7 @@ func (p *program) tokenRevokeCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "revoke ID --dir DIR",
-		Short: p.say(text{"作废令牌", "revoke a token"}),
+		Short: p.Say(text{"作废令牌", "revoke a token"}),
 		Args:  cobra.ExactArgs(1),
 		RunE:  func(_ *cobra.Command, args []string) error { return p.tokenRevoke(dir, args[0]) },
 	}
@@ -164,35 +165,35 @@ func (p *program) tokenRevoke(dir, id string) error {
 	err = store.Revoke(id)
 	if errors.Is(err, exchange.ErrNotFound) {
 		return &message{
-			text: text{"没有令牌 " + id, "there is no token " + id},
-			hint: text{"令牌编号见 creditgw token list", "creditgw token list shows their ids"},
+			Text: text{"没有令牌 " + id, "there is no token " + id},
+			Hint: text{"令牌编号见 creditgw token list", "creditgw token list shows their ids"},
 		}
 	}
 	if err != nil {
 		return err
 	}
-	if p.json {
-		return p.printJSON(struct {
+	if p.JSON {
+		return p.PrintJSON(struct {
 			ID    string `json:"id"`
 			State string `json:"state"`
 		}{id, "revoked"})
 	}
-	_, err = fmt.Fprintln(p.out, p.sayf(text{"令牌 %s 已作废；运行中的节点一秒内生效", "token %s is revoked; a running node knows within a second"}, id))
+	_, err = fmt.Fprintln(p.Out, p.Sayf(text{"令牌 %s 已作废；运行中的节点一秒内生效", "token %s is revoked; a running node knows within a second"}, id))
 	return err
 }
 
 func (p *program) openTokens(dir string) (*access.Store, error) {
 	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
 		return nil, usageError(&message{
-			text: text{"没有节点目录 " + dir, "there is no node directory " + dir},
-			hint: text{"先运行 creditgw init", "run creditgw init first"},
+			Text: text{"没有节点目录 " + dir, "there is no node directory " + dir},
+			Hint: text{"先运行 creditgw init", "run creditgw init first"},
 		})
 	}
 	store, err := access.Open(access.Config{
-		Dir: dir, Clock: p.now, Rand: p.rand, Logger: slog.New(slog.NewTextHandler(p.err, nil)),
+		Dir: dir, Clock: p.now, Rand: p.rand, Logger: slog.New(slog.NewTextHandler(p.Err, nil)),
 	})
 	if err != nil {
-		return nil, &message{text: text{"读不了令牌文件", "the token file cannot be read"}, cause: err}
+		return nil, &message{Text: text{"读不了令牌文件", "the token file cannot be read"}, Cause: err}
 	}
 	return store, nil
 }
@@ -214,7 +215,7 @@ func badGrant(err error) error {
 			"另发给他人，或先作废原令牌", "give it to somebody else, or revoke the other token first"}},
 	} {
 		if errors.Is(err, kind.is) {
-			return usageError(&message{text: kind.text, cause: err, hint: kind.hint})
+			return usageError(&message{Text: kind.text, Cause: err, Hint: kind.hint})
 		}
 	}
 	return err
