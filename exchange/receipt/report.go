@@ -2,9 +2,11 @@ package receipt
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/peers"
 	"github.com/xinqiao/creditgw/schemas"
 )
 
@@ -30,8 +32,9 @@ func (v *Verdict) Proven() []schemas.Text {
 	}
 	out := []schemas.Text{claimed}
 	if v.State == Witnessed {
-		out = append(out, said("它是共享账本第 %[1]d 条，%[3]d 个地区中的 %[2]v 见过同一账本",
-			"it is entry %[1]d of the shared ledger, and of %[3]d regions %[2]v saw the same ledger", v.Index, v.Witnesses, v.Of), v.when())
+		zh, en := named(v.Witnesses)
+		out = append(out, said("它在共享账本上的序号是 %[1]d，%[4]d 个地区中的 %[2]s 见过同一账本",
+			"it is entry %[1]d of the shared ledger, and of %[4]d regions %[3]s saw the same ledger", v.Index, zh, en, v.Of), v.when())
 	}
 	if v.Author != nil {
 		out = append(out, said("所附内容就是条目当时的内容，作者单位 %s", "the content shown is the entry's content, by agency %s", v.Author.Agency))
@@ -68,6 +71,15 @@ func (v *Verdict) NotProven() []schemas.Text {
 	return append(out,
 		said("决定本身正确；自称的时间属实", "that the decision is right, or the claimed time true"),
 		said("记录至今有效：之后的更正、撤回、修复另有条目", "that the record still stands: a correction, withdrawal or repair after it is an entry of its own"))
+}
+
+// named lists regions as each language does.
+func named(regions []peers.Region) (zh, en string) {
+	codes := make([]string, len(regions))
+	for i, r := range regions {
+		codes[i] = string(r)
+	}
+	return strings.Join(codes, "、"), strings.Join(codes, ", ")
 }
 
 func said(zh, en string, args ...any) schemas.Text {

@@ -125,6 +125,7 @@ func (v *verification) stated(s *Statement) (bound uint64, err error) {
 // Proven lists what follows from the checks, for people.
 func (v *StatementVerdict) Proven() []schemas.Text {
 	h := &v.Header
+	seenZH, seenEN := named(v.Witnesses)
 	first := said("地区 %[1]s 在其读到共享账本第 %[3]d 条之前的内容时，对主体 %[2]s 只持有所列的 %[4]d 条记录",
 		"region %[1]s, having followed the shared ledger up to entry %[3]d, held of subject %[2]s just the %[4]d records listed",
 		h.Origin, v.Subject, v.Bound, len(v.Records))
@@ -135,9 +136,9 @@ func (v *StatementVerdict) Proven() []schemas.Text {
 	}
 	return []schemas.Text{first,
 		said("该地区对这一时点不能再出示另一份不同的清单", "the region can show nobody another list for that point"),
-		said("该表态是共享账本第 %[1]d 条，%[3]d 个地区中的 %[2]v 见过同一账本，%[4]s 前已见证",
-			"the statement is entry %[1]d of the shared ledger, of %[3]d regions %[2]v saw the same one, witnessed by %[4]s",
-			v.Index, v.Witnesses, v.Of, clock(v.By))}
+		said("该表态在共享账本上的序号是 %[1]d，%[4]d 个地区中的 %[2]s 见过同一账本，%[5]s 前已见证",
+			"the statement is entry %[1]d of the shared ledger, of %[4]d regions %[3]s saw the same one, witnessed by %[5]s",
+			v.Index, seenZH, seenEN, v.Of, clock(v.By))}
 }
 
 // NotProven lists what somebody might take a statement for and must not.
