@@ -18,15 +18,12 @@ func closing(t *testing.T) (dir, segment string, texts map[uint64]string) {
 	dir = copied(t, l.dir) // the metadata of before
 	for {
 		l.append(2)
-		files, err := l.list()
-		if err != nil {
-			t.Fatal(err)
-		}
 		_, last := l.bounds()
 		if err := l.wal.DeleteRange(last+1, last+1); err != nil { // waits for the rotation
 			t.Fatal(err)
 		}
-		if files, err = l.list(); err != nil {
+		files, err := l.list()
+		if err != nil {
 			t.Fatal(err)
 		}
 		if len(files) == 1 {

@@ -256,7 +256,6 @@ type machine struct {
 	at     uint64
 	leaves []sm.Digest
 	roots  []sm.Digest // by size
-	tree   *ledger.Tree
 }
 
 func newMachine() *machine {
