@@ -133,9 +133,9 @@ func TestServeRebuildsTheCasebook(t *testing.T) {
 // read that much of the ledger.
 func knowledge(n *gateway, size uint64) ([]exchange.Reminder, []exchange.RecordView) {
 	n.t.Helper()
-	eventually(n.t, "the casebook has read the ledger", func() bool {
+	eventually(n.t, "the casebook has read the ledger, and it is witnessed", func() bool {
 		status, err := n.client(exchange.RoleAuditor).Status(n.context())
-		return err == nil && status.Followed >= size
+		return err == nil && status.Followed >= size && status.Witness.Size >= size
 	})
 	page, err := n.client(exchange.RoleApp).Reminders(n.context(), "", 500, 0)
 	if err != nil {
