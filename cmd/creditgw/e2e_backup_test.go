@@ -35,6 +35,7 @@ type restored struct {
 // gets a node with everything that only it had, and with an identity that nobody
 // has let in yet.
 func TestALostNodeIsRestoredAsAnotherOne(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	lost := c.follower()
 	home := c.follower(lost)
@@ -129,6 +130,7 @@ func TestALostNodeIsRestoredAsAnotherOne(t *testing.T) {
 // A node was stopped because its ledger is not the others'. Its region comes back
 // beside it, as another node; the old directory is evidence and stays as it is.
 func TestAStoppedRegionRejoinsByResync(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	n := c.follower()
 	home := c.follower(n)

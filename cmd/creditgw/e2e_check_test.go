@@ -33,6 +33,7 @@ func (n *gateway) checkNow() httpapi.Check {
 // A running node reads again all that it holds, while it works, and names what
 // has changed under it.
 func TestServeChecksItself(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	home := c.follower()
 	origin := c.follower(home)

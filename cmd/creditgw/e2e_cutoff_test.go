@@ -14,6 +14,7 @@ import (
 // When it hears the others again it has what it missed, and sends what it
 // accepted, once and in order.
 func TestServeWhileTheNetworkCutsOneRegionOff(t *testing.T) {
+	t.Parallel()
 	c, network := newMeshedCluster(t)
 	c.serve()
 	apps := map[*gateway]*phone{}

@@ -33,6 +33,7 @@ import (
 // was down when it is back. Then no byte of it is in any file of any node: not
 // its text, not its ciphertext, not a key. All else stands and can be proven.
 func TestServeErasesARecordEverywhere(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	origin := c.follower()
 	home := c.follower(origin)

@@ -30,6 +30,7 @@ import (
 // counted where operators look, and in their logs; it moves no ledger, no root,
 // no term and no leader. Strangers come no further than the first word.
 func TestServeRefusesAHostileMember(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	hostile := c.region("140000")
 	rest := &cluster{t: t, dir: c.dir, nodes: slices.DeleteFunc(slices.Clone(c.nodes), func(n *gateway) bool { return n == hostile })}

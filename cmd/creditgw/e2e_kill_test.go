@@ -94,6 +94,7 @@ const kills = 4
 // acknowledged, and nothing is done twice because a client or a node asked
 // again. In the end all four die at once.
 func TestServeSurvivesKills(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	loads := make([]*load, len(c.nodes))
 	apps := make([]*phone, len(c.nodes))

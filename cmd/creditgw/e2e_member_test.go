@@ -25,6 +25,7 @@ const slowestWrite = 5 * time.Second
 // its keys, and all the while the others' agencies send files: none is lost,
 // none fails, none waits long.
 func TestServeMembersChangeUnderLoad(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	rotating := c.region("140000")
 	var loads []*load
@@ -85,6 +86,7 @@ func TestServeMembersChangeUnderLoad(t *testing.T) {
 // All others replace their node keys while one region is away. When it is back
 // it knows none of them; it learns in the handshake who they are by now.
 func TestServeComesBackAfterRotations(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	away := c.nodes[2]
 	c.agree()
@@ -111,6 +113,7 @@ func TestServeComesBackAfterRotations(t *testing.T) {
 // the old one: what it takes in never reaches the ledger. The others' agencies
 // notice nothing.
 func TestServePromotesAnotherNode(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	old := c.region("140000")
 	before := old.submit(exchange.WaitCommitted, old.notices("110000", 3)...)

@@ -23,6 +23,7 @@ import (
 // OpenSSL and the recipient takes it as the agency's own; an auditor has
 // OpenSSL verify the region's signature of the batch on the ledger.
 func TestServeAndOpenSSL(t *testing.T) {
+	t.Parallel()
 	openssl := newOpenSSL(t)
 	c := startCluster(t)
 	origin, home := c.region("120000"), c.region("110000")

@@ -27,6 +27,7 @@ import (
 // itself. What it can't have is the cosignatures of three regions. Nothing is
 // installed, not after a restart either, and the lie is counted and in the log.
 func TestServeRefusesAPoisonedSnapshot(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	hostile := c.region("140000")
 	rest := &cluster{t: t, dir: c.dir, nodes: slices.DeleteFunc(slices.Clone(c.nodes), func(n *gateway) bool { return n == hostile })}

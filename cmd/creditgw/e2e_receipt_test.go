@@ -47,6 +47,7 @@ func (c *cluster) verify(file string) (v verified) {
 // Four processes, one command line: a record gets a receipt, its firm a
 // statement, and an auditor derives every region's ledger again.
 func TestReceiptsStatementsAndAudit(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	tianjin, beijing := c.region("120000"), c.region("110000")
 	sent := tianjin.submit(exchange.WaitWitnessed, tianjin.notice("110000"), tianjin.notice("110000"))

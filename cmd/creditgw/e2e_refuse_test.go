@@ -18,6 +18,7 @@ import (
 // A node that has lost part of its memory does not come back and vote as if
 // nothing had happened, and one whose files are damaged says so.
 func TestServeRefusesWhatItCannotTrust(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	n := c.follower()
 	origin := c.follower(n)

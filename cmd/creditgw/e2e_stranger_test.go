@@ -15,6 +15,7 @@ import (
 // A node of another ledger that has the members' names and addresses, but not
 // their keys, is refused by every member, counted, and changes nothing.
 func TestServeRefusesStrangers(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	away := c.follower()
 	origin := c.follower(away)

@@ -67,6 +67,7 @@ func (n *gateway) signedBy(region peers.Region, size uint64) {
 // a node whose directory was put back to an older copy does not come back, with
 // or without its witness state.
 func TestServeWitnesses(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	n := c.follower()
 	origin := c.follower(n)
