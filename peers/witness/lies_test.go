@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -231,7 +230,7 @@ func TestNothingLeavesThatIsNotOnDisk(t *testing.T) {
 		w.members[r].start()
 	}
 	broken := w.members["140000"]
-	broken.handlers = map[string]func(string, net.Conn){}
+	broken.listen()
 	broken.witness = must(Open(broken.config()))
 	if err := os.RemoveAll(filepath.Join(broken.dir, "witness")); err != nil {
 		t.Fatal(err)

@@ -124,9 +124,7 @@ func (m *member) others() (all []Peer) {
 
 func (m *member) start() {
 	m.w.t.Helper()
-	m.mu.Lock()
-	m.handlers = map[string]func(string, net.Conn){}
-	m.mu.Unlock()
+	m.listen()
 	m.halted = make(chan Halt, 1)
 	w, err := Open(m.config())
 	if err != nil {
@@ -146,6 +144,13 @@ func (m *member) start() {
 			m.w.t.Error(err)
 		}
 	}
+}
+
+// listen lets the others' streams come in.
+func (m *member) listen() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.handlers = map[string]func(string, net.Conn){}
 }
 
 func (m *member) end() {
