@@ -137,6 +137,15 @@ func readGenesis(path string) (peers.Genesis, error) {
 	return g, nil
 }
 
+// signedGenesis reads a genesis that every founder has signed.
+func signedGenesis(path string) (peers.Genesis, error) {
+	g, err := readGenesis(path)
+	if err == nil {
+		err = g.Verify()
+	}
+	return g, err
+}
+
 func writeGenesis(path string, g peers.Genesis) error {
 	b, err := g.MarshalFile()
 	if err != nil {

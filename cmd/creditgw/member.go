@@ -55,10 +55,7 @@ func (p *program) keyFlags(cmd *cobra.Command, dir, passphraseFile *string) {
 // unlocked opens what a change is made from: the ledger, the keys and the
 // passphrase that they are under.
 func (p *program) unlocked(dir, passphraseFile string) (ledger sm.Digest, keys *Keys, self peers.Member, pass []byte, err error) {
-	genesis, err := readGenesis(filepath.Join(dir, genesisName))
-	if err == nil {
-		err = genesis.Verify()
-	}
+	genesis, err := signedGenesis(filepath.Join(dir, genesisName))
 	if err != nil {
 		return ledger, nil, self, nil, err
 	}

@@ -49,22 +49,13 @@ func (p *program) restoreCommand() *cobra.Command {
 }
 
 func (p *program) restore(f restoreFlags, path string) error {
-	genesis, err := readGenesis(f.genesis)
-	if err == nil {
-		err = genesis.Verify()
-	}
+	genesis, err := signedGenesis(f.genesis)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(peers.CheckAddr(f.addr), peers.CheckAddr(f.http)); err != nil {
-		return usageError(&message{Text: text{"--addr 与 --http 应为 HOST:PORT", "--addr and --http take HOST:PORT"}})
-	}
-	dir, err := filepath.Abs(f.dir)
+	dir, err := f.target()
 	if err != nil {
 		return err
-	}
-	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
-		return usageError(&message{Text: text{dir + " 已存在，不会覆盖", dir + " exists and is not overwritten"}, Cause: err})
 	}
 	pass, err := p.restorePassphrases(f)
 	if err != nil {
@@ -75,6 +66,20 @@ func (p *program) restore(f restoreFlags, path string) error {
 		return err
 	}
 	return p.rebuild(f, dir, &genesis, old, pass, path)
+}
+
+// target is where the new node comes to be. It checks what the flags say of it.
+func (f restoreFlags) target() (dir string, err error) {
+	if err := errors.Join(peers.CheckAddr(f.addr), peers.CheckAddr(f.http)); err != nil {
+		return "", usageError(&message{Text: text{"--addr 与 --http 应为 HOST:PORT", "--addr and --http take HOST:PORT"}})
+	}
+	if dir, err = filepath.Abs(f.dir); err != nil {
+		return "", err
+	}
+	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
+		return "", usageError(&message{Text: text{dir + " 已存在，不会覆盖", dir + " exists and is not overwritten"}, Cause: err})
+	}
+	return dir, nil
 }
 
 // rebuild makes a new node in dir of a backup and what opens it.

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
-
-	"github.com/xinqiao/creditgw/peers"
 )
 
 func (p *program) resyncCommand() *cobra.Command {
@@ -38,20 +36,11 @@ func (p *program) resyncCommand() *cobra.Command {
 
 // resync is a backup and a restore in one, by the keys that are still there.
 func (p *program) resync(from string, f restoreFlags) (err error) {
-	if err := errors.Join(peers.CheckAddr(f.addr), peers.CheckAddr(f.http)); err != nil {
-		return usageError(&message{Text: text{"--addr 与 --http 应为 HOST:PORT", "--addr and --http take HOST:PORT"}})
-	}
-	dir, err := filepath.Abs(f.dir)
+	dir, err := f.target()
 	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
-		return usageError(&message{Text: text{dir + " 已存在，不会覆盖", dir + " exists and is not overwritten"}, Cause: err})
-	}
-	genesis, err := readGenesis(filepath.Join(from, genesisName))
-	if err == nil {
-		err = genesis.Verify()
-	}
+	genesis, err := signedGenesis(filepath.Join(from, genesisName))
 	if err != nil {
 		return err
 	}
