@@ -156,7 +156,13 @@ func decryptPKCS8(der, passphrase []byte) (plain []byte, ok bool) {
 		return nil, false
 	}
 	plain, _, err := params.Decrypt(passphrase, k.Ciphertext)
-	return plain, err == nil
+	return plain, err == nil && oneSequence(plain)
+}
+
+// oneSequence reports whether plain is one whole ASN.1 SEQUENCE. The padding
+// alone would let a wrong passphrase through in one of 256 cases.
+func oneSequence(plain cryptobyte.String) bool {
+	return plain.SkipASN1(asn1.SEQUENCE) && plain.Empty()
 }
 
 var (
