@@ -9,8 +9,9 @@ import (
 
 // Checker judges the rows of one file. It is not for concurrent use.
 type Checker struct {
-	kind *Kind
-	env  Env
+	kind   *Kind
+	env    Env
+	values []value // of the row that is checked; used again for the next
 	// compared and inYuan count the amounts that could be compared with the
 	// text, and those that agree with it when read as 元.
 	compared, inYuan int
@@ -18,15 +19,13 @@ type Checker struct {
 
 // NewChecker returns a checker for one file of the kind.
 func (k *Kind) NewChecker(env Env) *Checker {
-	return &Checker{kind: k, env: env}
+	return &Checker{kind: k, env: env, values: make([]value, len(k.dictionary.Fields))}
 }
 
-// judged is one row while it is checked: a value per field of the dictionary
-// and the outcome as far as it is known.
+// judged is one row while it is checked, and the outcome as far as it is known.
 type judged struct {
 	*Checker
 	row    Row
-	values []value
 	out    Outcome
 	types  []string // 处罚类别, normalised
 	masked bool     // personal data was taken out of a text
@@ -45,7 +44,7 @@ type value struct {
 
 // Check normalises and judges one row.
 func (c *Checker) Check(row Row) Outcome {
-	j := &judged{Checker: c, row: row, values: make([]value, len(c.kind.dictionary.Fields))}
+	j := &judged{Checker: c, row: row}
 	j.collect()
 	j.normalise()
 	j.fillOldForm()

@@ -1,9 +1,6 @@
 package schemas
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Date is a calendar day in ISO form, 2006-01-02, or empty. Being text of one
 // width, dates compare as strings do.
@@ -78,9 +75,9 @@ func newDate(year, month, day int) Date {
 	if year < 1 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31 {
 		return ""
 	}
-	d := Date(fmt.Sprintf("%04d-%02d-%02d", year, month, day))
-	if !d.Valid() {
-		return ""
+	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	if t.Day() != day {
+		return "" // of the next month
 	}
-	return d
+	return Date(t.Format(time.DateOnly))
 }

@@ -29,6 +29,8 @@ func parseDate(s string, date1904 bool) (Date, NormalisationCode, bool) {
 		return "", "", false
 	case len(s) == 8 && digits(s) == 8, len(s) == 14 && digits(s) == 14:
 		year, month, day = s[:4], s[4:6], s[6:8]
+	case len(s) == 10 && s[4] == '/' && s[7] == '/' && digits(s) == 8:
+		year, month, day, code = s[:4], s[5:7], s[8:], ""
 	case len(s) >= 5 && digits(s[:5]) == 5 && (len(s) == 5 || s[5] == '.'):
 		return parseSerial(s, date1904)
 	default:
@@ -37,9 +39,6 @@ func parseDate(s string, date1904 bool) (Date, NormalisationCode, bool) {
 			return "", "", false
 		}
 		year, month, day = m[1], m[2], m[3]
-		if len(s) == 10 && s[4] == '/' && s[7] == '/' {
-			code = ""
-		}
 	}
 	y, _ := strconv.Atoi(year)
 	m, _ := strconv.Atoi(month)

@@ -96,5 +96,8 @@ func (a Authority) named(name string) bool {
 // nameKey is what names are compared by: width, brackets and spaces make no
 // difference between two spellings of a name.
 func nameKey(name string) string {
+	if !strings.ContainsFunc(name, func(r rune) bool { return !ideograph(r) }) {
+		return name
+	}
 	return strings.ToUpper(ident.Compact(norm.NFKC.String(name)))
 }

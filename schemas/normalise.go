@@ -23,6 +23,10 @@ const forever Date = "2099-12-31"
 // exactly.
 var scientific = regexp.MustCompile(`^\d(?:\.\d+[eE]\+?|[eE]\+)\d{1,3}$`)
 
+func isScientific(s string) bool {
+	return strings.ContainsAny(s, ".+") && scientific.MatchString(s)
+}
+
 func (j *judged) normalise() {
 	for i := range j.values {
 		v := &j.values[i]
@@ -52,10 +56,12 @@ func (j *judged) normalise() {
 
 // clean takes out what nobody sees or means, in any type of field.
 func (j *judged) clean(v *value) {
-	// The readers refuse broken text; what comes another way is marked.
-	if s := norm.NFC.String(ident.Visible(strings.ToValidUTF8(v.text, "\uFFFD"))); s != v.text {
-		v.text = s
-		j.log(Invisible, v)
+	if !plain(v.text) {
+		// The readers refuse broken text; what comes another way is marked.
+		if s := norm.NFC.String(ident.Visible(strings.ToValidUTF8(v.text, "\uFFFD"))); s != v.text {
+			v.text = s
+			j.log(Invisible, v)
+		}
 	}
 	if s := strings.TrimSpace(v.text); s != v.text {
 		v.text = s
@@ -68,6 +74,27 @@ func (j *judged) clean(v *value) {
 		j.log(EmptyMark, v)
 	}
 }
+
+// plain reports that neither Visible nor NFC changes a text, as is true of
+// nearly every cell and cheaper to tell than to find out from them.
+func plain(s string) bool {
+	if strings.HasPrefix(s, "=") || strings.HasPrefix(s, "'") {
+		return false
+	}
+	for _, r := range s {
+		switch {
+		case r >= ' ' && r <= '~', ideograph(r):
+		case r >= 0x3000 && r <= 0x3029, r >= 0xFF01 && r <= 0xFF5E: // punctuation and full-width forms
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// ideograph reports a character of the first and by far the largest block of
+// them. None of it has another form.
+func ideograph(r rune) bool { return r >= 0x4E00 && r <= 0x9FFF }
 
 func (j *judged) normaliseName(v *value) {
 	if s := strings.Join(strings.Fields(v.text), " "); s != v.text {
@@ -87,7 +114,7 @@ func (j *judged) normaliseCode(v *value) {
 			j.log(Trim, v)
 		}
 	}
-	if scientific.MatchString(v.text) || (j.row.Cells[v.cell].Number && digits(v.text) > 15) {
+	if isScientific(v.text) || (j.row.Cells[v.cell].Number && digits(v.text) > 15) {
 		v.spoilt = true
 		j.find(NumberPrecision, v)
 		return

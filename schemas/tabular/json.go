@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/xinqiao/creditgw/schemas"
@@ -21,6 +20,7 @@ type jsonSource struct {
 	limits  Limits
 	budget  recordReader
 	decoder *json.Decoder
+	raw     json.RawMessage // the element that was read last; used again for the next
 	schema  string
 	object  bool // the array is the member of an object
 	ended   bool
@@ -32,6 +32,7 @@ type jsonSource struct {
 // keyColumn is what a key means, if anything.
 type keyColumn struct {
 	schemas.Column
+	name  string // the key
 	known bool
 }
 
@@ -112,18 +113,17 @@ func (s *jsonSource) next() (schemas.Row, error) {
 		s.ended = true
 		return schemas.Row{}, s.finish()
 	}
-	var raw json.RawMessage
-	if err := s.decoder.Decode(&raw); err != nil {
+	if err := s.decoder.Decode(&s.raw); err != nil {
 		return schemas.Row{}, s.fault(err)
 	}
 	s.count++
-	if len(raw) > s.limits.Record {
+	if len(s.raw) > s.limits.Record {
 		return schemas.Row{}, errRecord(s.count)
 	}
-	if !utf8.Valid(raw) {
+	if !utf8.Valid(s.raw) {
 		return schemas.Row{}, errCharset(s.count)
 	}
-	return s.row(raw)
+	return s.row()
 }
 
 // finish reads what stands behind the records and returns io.EOF if the file
@@ -155,40 +155,35 @@ func (s *jsonSource) finish() error {
 	return io.EOF
 }
 
-// row makes a row of one element.
-func (s *jsonSource) row(raw []byte) (schemas.Row, error) {
-	members, err := readObject(raw)
+// row makes a row of the element that was read last.
+func (s *jsonSource) row() (schemas.Row, error) {
+	members, err := s.members(s.raw)
 	if err != nil {
-		return schemas.Row{}, s.badRecord()
+		return schemas.Row{}, err
 	}
-	row := schemas.Row{}
+	var row schemas.Row
 	if record, author, ok := authored(members); ok {
-		row.Author = author
-		if members, err = readObject(record); err != nil {
-			return schemas.Row{}, s.badRecord()
+		row.Author = bytes.Clone(author)
+		if members, err = s.members(record); err != nil {
+			return schemas.Row{}, err
 		}
 	}
-	if len(members) > s.limits.Columns {
-		e := errColumns(s.limits.Columns)
-		e.Line = s.count
-		return schemas.Row{}, e
-	}
+	row.Cells = make([]schemas.Cell, 0, len(members))
 	for i, m := range members {
-		cell := schemas.Cell{Column: m.name, Index: i}
-		switch value := m.value; {
-		case string(value) == "null":
-			continue
-		case value[0] == '"':
-			if err := json.Unmarshal(value, &cell.Value); err != nil {
-				return schemas.Row{}, s.badRecord()
-			}
-		case value[0] == '{', value[0] == '[':
-			return schemas.Row{}, s.badRecord()
-		default:
-			cell.Value = string(value)
-			cell.Number = value[0] == '-' || (value[0] >= '0' && value[0] <= '9')
-		}
 		c := s.column(m.name)
+		cell := schemas.Cell{Column: c.name, Index: i}
+		switch m.value[0] {
+		case '{', '[':
+			return schemas.Row{}, s.badRecord()
+		case 'n': // null
+			continue
+		case '"':
+			cell.Value = string(unquote(m.value))
+		case 't', 'f': // true, false
+			cell.Value = string(m.value)
+		default:
+			cell.Value, cell.Number = string(m.value), true
+		}
 		if c.Field != nil {
 			cell.Field, cell.Yuan, cell.IfDate = c.Field.Code, c.Yuan, c.IfDate
 		}
@@ -199,21 +194,35 @@ func (s *jsonSource) row(raw []byte) (schemas.Row, error) {
 	return row, nil
 }
 
+// members takes an object apart and tells what is wrong with another value.
+func (s *jsonSource) members(raw []byte) ([]member, error) {
+	members, err := splitObject(raw, s.limits.Columns)
+	switch {
+	case errors.Is(err, errMembers):
+		e := errColumns(s.limits.Columns)
+		e.Line = s.count
+		return nil, e
+	case err != nil:
+		return nil, s.badRecord()
+	}
+	return members, nil
+}
+
 // column looks a key up, and tells of an unknown one when it first occurs.
-func (s *jsonSource) column(name string) keyColumn {
-	if c, ok := s.columns[name]; ok {
+func (s *jsonSource) column(key []byte) keyColumn {
+	if c, ok := s.columns[string(key)]; ok {
 		return c
 	}
-	var c keyColumn
-	c.Column, c.known = s.dict.Column(name)
+	c := keyColumn{name: string(key)}
+	c.Column, c.known = s.dict.Column(c.name)
 	// Beyond this, keys that never repeat are neither kept nor told of.
-	if len(s.columns) >= mostFindings || len(name) > 256 {
+	if len(s.columns) >= mostFindings || len(key) > 256 {
 		return c
 	}
-	s.columns[name] = c
+	s.columns[c.name] = c
 	if !c.known {
 		f := schemas.NewFinding(schemas.UnknownColumn, schemas.Row{})
-		f.Column = name
+		f.Column = c.name
 		s.told = append(s.told, f)
 	}
 	return c
@@ -238,54 +247,4 @@ func (s *jsonSource) fault(err error) error {
 		return errMalformed(s.count+1, "JSON 格式有误或不完整", "the JSON is malformed or incomplete")
 	}
 	return err
-}
-
-// member is one name and value of an object.
-type member struct {
-	name  string
-	value json.RawMessage
-}
-
-var errObject = errors.New("tabular: not an object with distinct names")
-
-// readObject reads an object in its order and refuses a name given twice.
-func readObject(raw []byte) ([]member, error) {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	if open, err := decoder.Token(); err != nil || open != json.Delim('{') {
-		return nil, errObject
-	}
-	var members []member
-	seen := make(map[string]bool)
-	for decoder.More() {
-		key, err := decoder.Token()
-		if err != nil {
-			return nil, errObject
-		}
-		name, ok := key.(string)
-		if !ok || seen[name] || strings.ContainsRune(name, utf8.RuneError) {
-			return nil, errObject
-		}
-		seen[name] = true
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, errObject
-		}
-		members = append(members, member{name, value})
-	}
-	return members, nil
-}
-
-// authored takes apart {"record":…,"author":…}.
-func authored(members []member) (record, author []byte, ok bool) {
-	for _, m := range members {
-		switch m.name {
-		case "record":
-			record = m.value
-		case "author":
-			author = m.value
-		default:
-			return nil, nil, false
-		}
-	}
-	return record, author, record != nil
 }
