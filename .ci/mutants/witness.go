@@ -75,6 +75,30 @@ var witnessChecks = []mutant{
 		pkg:   "./peers/witness", run: "^TestALeaderThatForksIsNamedAndItsVictimIsNot$",
 	},
 	{
+		check: "handover that was fetched, by those before",
+		file:  "peers/witness/hear.go",
+		old:   `case changed && enough(merged, before):`,
+		new:   `case changed:`,
+		pkg:   "./peers/witness", run: "^TestAnOldHandoverAddsUp$",
+	},
+	{
+		check: "handovers are asked for",
+		file:  "peers/witness/fetch.go",
+		old:   `append(h.lack, sizes...)`,
+		new:   `append(h.lack, sizes[:0]...)`,
+		pkg:   "./peers/witness", run: "^TestANodeThatWasAwayFetchesTheHandovers$",
+	},
+	{
+		check: "an old handover adds up",
+		file:  "peers/witness/tally.go",
+		old: `	return merged, clash
+}`,
+		new: `	t.bound()
+	return merged, clash
+}`,
+		pkg: "./peers/witness", run: "^TestAnOldHandoverAddsUp$",
+	},
+	{
 		check: "mark of what is applied",
 		file:  "consensus/mark.go",
 		old:   `if size, _ := n.cfg.StateMachine.Point(); err == nil && m.Size > size {`,

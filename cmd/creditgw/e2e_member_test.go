@@ -83,8 +83,10 @@ func TestServeMembersChangeUnderLoad(t *testing.T) {
 	c.checkLoads(loads)
 }
 
-// All others replace their node keys while one region is away. When it is back
-// it knows none of them; it learns in the handshake who they are by now.
+// All others replace their node and witness keys while one region is away. When
+// it is back it knows none of them; it learns in the handshake who they are by
+// now, and has handed over to it how the witnesses changed: from it, too, a
+// receipt of today can be checked by whoever has the genesis only.
 func TestServeComesBackAfterRotations(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
@@ -93,20 +95,31 @@ func TestServeComesBackAfterRotations(t *testing.T) {
 	away.stop()
 	rest := &cluster{t: t, dir: c.dir, nodes: append(c.nodes[:2:2], c.nodes[3])}
 	for _, n := range rest.nodes {
-		old := n.key("node")
-		creditgw(t, "member", "key-add", "--purpose", "node", "--dir", n.dir, "--passphrase-file", n.file("passphrase"))
-		rest.decide(readChange(t, n, "key-add-node.json"))
+		ended := map[string][16]byte{}
+		for _, purpose := range []string{"node", "witness"} {
+			ended[purpose] = n.key(purpose)
+			creditgw(t, "member", "key-add", "--purpose", purpose, "--dir", n.dir, "--passphrase-file", n.file("passphrase"))
+			rest.decide(readChange(t, n, "key-add-"+purpose+".json"))
+		}
 		n.stop()
 		n.start()
 		n.awaitReady()
-		rest.decide(peers.Change{Change: peers.ChangeKeyRetire, Region: n.region, Purpose: "node", KeyID: old[:]})
+		for purpose, old := range ended {
+			rest.decide(peers.Change{Change: peers.ChangeKeyRetire, Region: n.region, Purpose: purpose, KeyID: old[:]})
+		}
 	}
 	size := rest.nodes[0].size()
 	away.start()
 	away.awaitReady()
 	away.awaitSize(size)
-	newPhone(away).await(rest.nodes[0].submit(exchange.WaitCommitted, rest.nodes[0].notice(away.region))...)
+	sent := rest.nodes[0].submit(exchange.WaitWitnessed, rest.nodes[0].notice(away.region))
+	newPhone(away).await(sent...)
 	c.agree()
+	file := filepath.Join(c.dir, "proof.json")
+	eventually(t, string(away.region)+" has a receipt of it", func() bool {
+		raw, err := away.client(exchange.RoleOperator).Receipt(away.context(), sent[0], false)
+		return err == nil && os.WriteFile(file, raw, 0o600) == nil && c.verify(file).State == "witnessed"
+	})
 }
 
 // A region gets another node while the old one still runs. The promotion fences

@@ -198,14 +198,16 @@ func (b *Builder) trimmed(c peers.Checkpoint) (string, error) {
 }
 
 // missing says what it means when a kept checkpoint can't be shown to a
-// stranger: this node was away when the witnesses changed.
+// stranger: this node was away when the witnesses changed, and nobody has handed
+// it the checkpoint yet.
 func missing(err error) error {
 	if !errors.Is(err, peers.ErrNotWitnessed) {
 		return err
 	}
 	e := exchange.Fail(exchange.KindUnavailable, "HANDOVER_MISSING",
 		"本节点缺少一次见证方变更的检查点", "this node lacks the checkpoint of a change of the witnesses")
-	e.Hint.ZH, e.Hint.EN = "请向另一地区的网关取得同一凭证", "get the same receipt from another region's gateway"
+	e.Hint.ZH = "它正在向其他地区索取，请稍后再试；或向另一地区的网关取得同一凭证"
+	e.Hint.EN = "it is asking the other regions for it: try again soon, or get the same receipt from another region's gateway"
 	e.Cause = err
 	return e
 }

@@ -36,6 +36,25 @@ func (w *world) govern(c peers.Change) uint64 {
 	return first + 3
 }
 
+// replaceKey has a region exchange its witness key: added, then the old one
+// ended. It returns the sizes at which the two changes take effect.
+func (w *world) replaceKey(rotating *member) (added, retired uint64) {
+	w.t.Helper()
+	next := must(sm.Generate[sm.Witness](rand.Reader))
+	add := must(peers.Change{
+		Change: peers.ChangeKeyAdd, Region: rotating.region, Purpose: peers.PurposeWitness.String(), Key: next.Public().Bytes(),
+	}.Prove(w.genesis.LedgerID(), next))
+	rotating.end()
+	rotating.spare = next // it holds both from here on
+	rotating.start()
+	old := w.keys[rotating.region].Public().ID()
+	added = w.govern(add)
+	w.apply("b")
+	return added, w.govern(peers.Change{
+		Change: peers.ChangeKeyRetire, Region: rotating.region, Purpose: peers.PurposeWitness.String(), KeyID: old[:],
+	})
+}
+
 // A region exchanges its witness key while the ledger is marked only later:
 // every change has a checkpoint of its own by those before it, and whoever knows
 // the founders only can follow them to the present witnesses.
@@ -46,18 +65,7 @@ func TestEachChangeOfTheWitnessesIsHandedOver(t *testing.T) {
 	w.witnessed(1, regions...)
 
 	rotating := w.members["140000"]
-	ledgerID := w.genesis.LedgerID()
-	next := must(sm.Generate[sm.Witness](rand.Reader))
-	add := must(peers.Change{
-		Change: peers.ChangeKeyAdd, Region: rotating.region, Purpose: peers.PurposeWitness.String(), Key: next.Public().Bytes(),
-	}.Prove(ledgerID, next))
-	rotating.end()
-	rotating.spare = next // it holds both from here on
-	rotating.start()
-	old := w.keys[rotating.region].Public().ID()
-	added := w.govern(add)
-	w.apply("b")
-	retired := w.govern(peers.Change{Change: peers.ChangeKeyRetire, Region: rotating.region, Purpose: peers.PurposeWitness.String(), KeyID: old[:]})
+	added, retired := w.replaceKey(rotating)
 	w.apply("c", "d")
 	// One mark behind two changes.
 	w.mark("110000", 2)
@@ -76,7 +84,7 @@ func TestEachChangeOfTheWitnessesIsHandedOver(t *testing.T) {
 		chain = append(chain, must(peers.NewHandover(before.Witnesses(), after.Witnesses(), after.Records(), c)))
 	}
 	founders := must(m.ledger.DirectoryAt(0)).Witnesses()
-	history, err := peers.FollowHandovers(ledgerID, founders, chain)
+	history, err := peers.FollowHandovers(w.genesis.LedgerID(), founders, chain)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +96,6 @@ func TestEachChangeOfTheWitnessesIsHandedOver(t *testing.T) {
 	eventually(t, "the new key signs, and it alone", func() bool {
 		latest, _ = m.witness.Latest()
 		own := linesOf(latest, rotating.region).Cosignatures
-		return len(own) == 1 && own[0].Key == peers.HashOf(next.Public().ID())
+		return len(own) == 1 && own[0].Key == peers.HashOf(rotating.spare.Public().ID())
 	})
 }

@@ -133,6 +133,7 @@ func (w *Witness) examine(h heard) error {
 	}
 	set, before, changed := w.sets(c.Size, d)
 	merged := w.tallies.of(c)
+	defer w.tallies.bound()
 	fresh := false
 	for _, line := range c.Cosignatures {
 		if w.tallies.has(c, line) {

@@ -103,13 +103,18 @@ func (h *history) around(index uint64) (before, covering peers.Checkpoint, err e
 	return before, covering, err
 }
 
-func (h *history) handovers() (all []peers.Checkpoint, err error) {
+// handovers lists those of a size and larger ones, ascending, limit at most.
+func (h *history) handovers(from uint64, limit int) (all []peers.Checkpoint, err error) {
 	err = h.db.View(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketHandovers).ForEach(func(_, v []byte) error {
+		cursor := tx.Bucket(bucketHandovers).Cursor()
+		for _, v := cursor.Seek(key(from)); v != nil && len(all) < limit; _, v = cursor.Next() {
 			c, err := read(v)
+			if err != nil {
+				return err
+			}
 			all = append(all, c)
-			return err
-		})
+		}
+		return nil
 	})
 	return all, err
 }

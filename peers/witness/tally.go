@@ -43,7 +43,6 @@ func (t tallies) add(of peers.Checkpoint, line peers.Cosignature) (merged peers.
 		c := *clash
 		clash = &c
 	}
-	t.bound()
 	return merged, clash
 }
 
@@ -67,6 +66,8 @@ func (t tallies) of(statement peers.Checkpoint) peers.Checkpoint {
 	return statement
 }
 
+// bound lets go of the lowest sizes. It must not come between two lines of one
+// checkpoint, or an old one, such as a handover that was fetched, never adds up.
 func (t tallies) bound() {
 	for len(t) > maxTallies {
 		lowest := uint64(1<<64 - 1)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"sync"
@@ -90,6 +91,7 @@ type Witness struct {
 	unsaved  bool
 	evidence evidence
 	watch    watch
+	handing  handing
 
 	mu      sync.Mutex
 	latest  peers.Checkpoint
@@ -132,6 +134,7 @@ func Open(cfg Config) (*Witness, error) {
 	}
 	w.signed.checkpoint = w.signer.state.Checkpoint
 	cfg.Network.Handle(streamName, w.serve)
+	cfg.Network.Handle(handoversName, w.handOver)
 	return w, nil
 }
 
@@ -177,7 +180,7 @@ func (w *Witness) Around(index uint64) (before, covering peers.Checkpoint, err e
 
 // Handovers are the checkpoints behind a change of the witness set that the
 // set before it has cosigned, ascending.
-func (w *Witness) Handovers() ([]peers.Checkpoint, error) { return w.history.handovers() }
+func (w *Witness) Handovers() ([]peers.Checkpoint, error) { return w.history.handovers(0, math.MaxInt) }
 
 // Wait returns when Latest covers size leaves, or ctx's error.
 func (w *Witness) Wait(ctx context.Context, size uint64) error {
@@ -225,6 +228,7 @@ func (w *Witness) Run(ctx context.Context) error {
 			w.look()
 			if n++; err == nil && n%saveEach == 0 {
 				err = w.save()
+				w.fetch(ctx, &streams)
 			}
 		case <-ctx.Done():
 			return errors.Join(w.save(), ctx.Err())
