@@ -2,6 +2,7 @@ package casebook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -40,13 +41,13 @@ type Config struct {
 // Casebook implements exchange.Casebook.
 type Casebook struct {
 	cfg    Config
-	db     *bolt.DB
+	file   *file
 	recent *recentEvents
 	ahead  kept // set before the first event is folded
 	bound  atomic.Pointer[boundMap]
 
 	mu      sync.Mutex
-	done    meta          // of the last committed transaction
+	done    meta          // as far as is folded
 	changed chan struct{} // closed and replaced when done moves
 }
 
@@ -66,16 +67,19 @@ func Open(cfg Config) (*Casebook, error) {
 	if err != nil {
 		return nil, fmt.Errorf("casebook: open %s: %w", cfg.Dir, err)
 	}
-	c := &Casebook{cfg: cfg, db: db, recent: newRecentEvents(), changed: make(chan struct{})}
-	if err := c.load(); err != nil {
-		_ = db.Close()
-		return nil, err
+	c := &Casebook{cfg: cfg, file: &file{db: db}, recent: newRecentEvents(), changed: make(chan struct{})}
+	err = c.load()
+	if err == nil {
+		err = c.file.begin()
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	return c, nil
 }
 
 func (c *Casebook) load() error {
-	return c.db.Update(func(tx *bolt.Tx) error {
+	return c.file.db.Update(func(tx *bolt.Tx) error {
 		if err := createBuckets(tx); err != nil {
 			return err
 		}
@@ -99,7 +103,7 @@ func (c *Casebook) load() error {
 }
 
 // Close closes the file. Run must have returned.
-func (c *Casebook) Close() error { return c.db.Close() }
+func (c *Casebook) Close() error { return c.file.Close() }
 
 func (c *Casebook) state() (meta, <-chan struct{}) {
 	c.mu.Lock()
@@ -139,17 +143,13 @@ func (c *Casebook) Followed() uint64 { m, _ := c.state(); return m.Followed }
 // NextSlot is the first vault slot that no folded event names.
 func (c *Casebook) NextSlot() uint64 { m, _ := c.state(); return m.NextSlot }
 
-// view runs a read on one consistent state of the file.
-func (c *Casebook) view(read func(b buckets) error) error {
-	return c.db.View(func(tx *bolt.Tx) error { return read(bucketsOf(tx)) })
-}
+func (c *Casebook) view(read func(b buckets) error) error { return c.file.view(read) }
 
-// Copy puts a copy of the file, as of the last transaction, into dir, which must
-// not exist.
+// Copy puts a copy of the file as it is into dir, which must not exist.
 func (c *Casebook) Copy(dir string) error {
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
-		err = c.db.View(func(tx *bolt.Tx) error { return tx.CopyFile(filepath.Join(dir, FileName), 0o600) })
+		err = c.file.snapshot(func(tx *bolt.Tx) error { return tx.CopyFile(filepath.Join(dir, FileName), 0o600) })
 	}
 	if err != nil {
 		return fmt.Errorf("casebook: copy: %w", err)

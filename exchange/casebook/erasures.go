@@ -61,12 +61,12 @@ func (c *Casebook) lookAhead() error {
 
 // checkOrder reads an order's body. Who may order is in the headers, so that
 // ordered comes to the same answer without a body.
-func (f *fold) checkOrder(a *arrival, body []byte) string {
+func (c *Casebook) checkOrder(a *arrival, body []byte) string {
 	order, err := exchange.ParseOrder(body)
 	if err != nil || a.Header.Ref == nil {
 		return CodeBadRecord
 	}
-	target, err := f.leaf(a.Header.Ref.Index)
+	target, err := c.leaf(a.Header.Ref.Index)
 	if err != nil || !a.Header.IsOrder(&target.Header) {
 		return CodeNotEntitled
 	}

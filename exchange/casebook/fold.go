@@ -5,31 +5,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/xinqiao/creditgw/exchange"
 )
 
-// groupLimit bounds one transaction, in rows and entries: enough to share the
-// two fsyncs of a commit among thousands, small enough to stay under a second.
-const groupLimit = 8192
-
-// A commit costs two fsyncs and some pages whatever it holds. After a small
-// group the loop rests, so that under load the next one is larger: four nodes
-// on two cores would otherwise spend half a core on commits alone. It is a real
-// timer; an event that comes alone on an idle node is folded at once.
-const (
-	smallGroup = 512
-	rest       = 2 * time.Millisecond
-)
+// groupLimit bounds what is folded in one go, in rows and entries: readers wait
+// that long.
+const groupLimit = 512
 
 // Run folds until ctx ends or a part fails; a failure is told to Fatal first.
+// What is folded is on disk when it returns, unless a part has failed.
 func (c *Casebook) Run(ctx context.Context) error {
 	err := c.run(ctx)
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return errors.Join(ctx.Err(), c.file.settle())
 	}
 	c.cfg.Fatal(err)
 	return err
@@ -44,21 +35,32 @@ func (c *Casebook) run(ctx context.Context) error {
 	}
 	for {
 		next := c.Position() + 1
-		if err := c.cfg.Journal.Wait(ctx, next); err != nil {
+		if err := c.await(ctx, next); err != nil {
 			return err
 		}
-		work, err := c.step(ctx, next)
-		if err != nil {
+		if err := c.step(ctx, next); err != nil {
 			return err
-		}
-		if work < smallGroup {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(rest):
-			}
 		}
 	}
+}
+
+// await returns when the journal has the next event, and brings what is folded
+// to disk if that takes a while.
+func (c *Casebook) await(ctx context.Context, next exchange.Position) error {
+	due := c.file.dueAt()
+	if due.IsZero() || c.cfg.Journal.Last() >= next {
+		return c.cfg.Journal.Wait(ctx, next)
+	}
+	patience, cancel := context.WithDeadline(ctx, due)
+	defer cancel()
+	err := c.cfg.Journal.Wait(patience, next)
+	if err == nil || ctx.Err() != nil || patience.Err() == nil {
+		return err
+	}
+	if err := c.file.settle(); err != nil {
+		return err
+	}
+	return c.cfg.Journal.Wait(ctx, next)
 }
 
 // resume checks that journal and ledger still are those that were folded.
@@ -89,56 +91,84 @@ func (c *Casebook) sameRoot(size uint64, want []byte) error {
 
 var errGroupFull = errors.New("group full")
 
-// step folds all events that are there, in one synced transaction, and returns
-// how many rows and entries that were.
-func (c *Casebook) step(ctx context.Context, next exchange.Position) (work int, err error) {
-	m, _ := c.state()
-	err = c.db.Update(func(tx *bolt.Tx) error {
-		f := &fold{Casebook: c, ctx: ctx, b: bucketsOf(tx), meta: m, deltas: map[string]int64{},
-			sums: map[*bolt.Bucket]*sum{}, orders: map[uint64]*exchange.Order{}}
-		err := c.cfg.Journal.Read(next, func(at exchange.Position, e exchange.Event) error {
-			if at != f.meta.Position+1 {
-				return fmt.Errorf("casebook: event %d follows event %d in the journal", at, f.meta.Position)
-			}
-			if err := f.fold(at, &e); err != nil {
-				return fmt.Errorf("casebook: event %d: %w", at, err)
-			}
-			if f.work >= groupLimit {
-				return errGroupFull
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, errGroupFull) {
-			return err
-		}
-		f.finish()
-		m, work = f.meta, f.work
-		return f.err
-	})
-	if err != nil {
-		return 0, err
-	}
-	c.publish(m)
-	return work, nil
+// event is one of the journal on its way into the fold.
+type event struct {
+	at exchange.Position
+	*exchange.Event
+	leaves *leaves // that a note names
 }
 
-// fold is one transaction of the fold loop. Its first storage error sticks in
-// err; callers look at it once per event.
+// step folds the events that are there, up to a whole group. What needs no look
+// at the casebook is done before anyone has to wait.
+func (c *Casebook) step(ctx context.Context, next exchange.Position) error {
+	var group []event
+	work := 0
+	err := c.cfg.Journal.Read(next, func(at exchange.Position, e exchange.Event) error {
+		group = append(group, event{at: at, Event: &e})
+		if work += size(&e); work >= groupLimit {
+			return errGroupFull
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errGroupFull) {
+		return err
+	}
+	for i := range group {
+		if note := group[i].Followed; note != nil {
+			if group[i].leaves, err = c.read(ctx, note); err != nil {
+				return fmt.Errorf("casebook: event %d: %w", group[i].at, err)
+			}
+		}
+	}
+	m, _ := c.state()
+	err = c.file.change(func(b buckets) (int, error) {
+		f := &fold{Casebook: c, b: b, meta: m, deltas: map[string]int64{}, orders: map[uint64]*exchange.Order{}}
+		for i := range group {
+			e := &group[i]
+			if e.at != f.meta.Position+1 {
+				return 0, fmt.Errorf("casebook: event %d follows event %d in the journal", e.at, f.meta.Position)
+			}
+			if err := f.fold(e); err != nil {
+				return 0, fmt.Errorf("casebook: event %d: %w", e.at, err)
+			}
+		}
+		f.finish()
+		m = f.meta
+		return f.work, f.err
+	})
+	if err != nil {
+		return err
+	}
+	c.publish(m)
+	return nil
+}
+
+// size is roughly the work of an event, in rows and entries.
+func size(e *exchange.Event) int {
+	switch {
+	case e.Rows != nil:
+		return 1 + len(e.Rows.Rows)
+	case e.Followed != nil:
+		return 1 + int(e.Followed.To-e.Followed.From)
+	}
+	return 1
+}
+
+// fold is one group of events. Its first storage error sticks in err; callers
+// look at it once per event.
 type fold struct {
 	*Casebook
-	ctx    context.Context
 	b      buckets
 	meta   meta
 	deltas map[string]int64           // of counts
 	orders map[uint64]*exchange.Order // by leaf, those opened in the leaves at hand
-	sums   map[*bolt.Bucket]*sum
 	work   int
 	at     int64 // the event's time, Unix milliseconds
 	err    error
 }
 
-func (f *fold) fold(at exchange.Position, e *exchange.Event) error {
-	f.meta.Position, f.at = at, e.At.UnixMilli()
+func (f *fold) fold(e *event) error {
+	f.meta.Position, f.at = e.at, e.At.UnixMilli()
 	f.meta.NextSlot = max(f.meta.NextSlot, e.NextSlot())
 	f.work++
 	var err error
@@ -146,7 +176,7 @@ func (f *fold) fold(at exchange.Position, e *exchange.Event) error {
 	case e.Opened != nil:
 		f.opened(e.Opened)
 	case e.Rows != nil:
-		f.recent.keep(at, e)
+		f.recent.keep(e.at, e.Event)
 		err = f.rowsTaken(e.Rows)
 	case e.Closed != nil:
 		f.closed(e.Closed)
@@ -159,14 +189,14 @@ func (f *fold) fold(at exchange.Position, e *exchange.Event) error {
 	case e.Acks != nil:
 		f.acksReceived(e.Acks)
 	case e.Authored != nil:
-		f.recent.keep(at, e)
+		f.recent.keep(e.at, e.Event)
 		err = f.authored(e.Authored)
 	case e.Cut != nil:
 		err = f.cut(e.Cut)
 	case e.Refused != nil:
 		f.refused(e.Refused)
 	case e.Followed != nil:
-		err = f.followed(e.Followed)
+		err = f.followed(e.Followed, e.leaves)
 	case e.Ordered != nil:
 		f.orderedLocal(e.Ordered)
 	case e.Erasing != nil:
@@ -191,7 +221,6 @@ func (f *fold) finish() {
 		f.putRaw(f.b.counts, []byte(name), u64(uint64(n)))
 	}
 	f.put(f.b.meta, metaKey, f.meta)
-	f.addUp()
 }
 
 func (f *fold) count(name string, delta int64) { f.deltas[name] += delta }
@@ -213,7 +242,7 @@ func (f *fold) put(b *bolt.Bucket, key []byte, v any) {
 
 // putRaw and delete are the only ways to change a bucket: they keep its sum.
 func (f *fold) putRaw(b *bolt.Bucket, key, value []byte) {
-	s := f.changed(b)
+	s := f.file.changed(b)
 	if old, ok := stored(b, key); ok {
 		s.remove(key, old)
 	}
@@ -228,7 +257,7 @@ func (f *fold) delete(b *bolt.Bucket, key []byte) {
 	if !ok {
 		return
 	}
-	f.changed(b).remove(key, old)
+	f.file.changed(b).remove(key, old)
 	if err := b.Delete(key); err != nil {
 		f.fail(err)
 	}

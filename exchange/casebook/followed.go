@@ -2,79 +2,79 @@ package casebook
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 
 	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/peers"
 )
 
-// ledgerStep is how many leaves are read at a time.
-const ledgerStep = 256
+// leaves are those that a note names. What others sealed to this region is
+// judged.
+type leaves struct {
+	entries  []exchange.Entry
+	arrivals []arrival
+}
 
-// followed reads the leaves that a note names. After a restart the ledger may
-// not have come so far again; it will, for the note was written after it had.
-func (f *fold) followed(n *exchange.LedgerFollowed) error {
+// read reads the leaves that a note names. After a restart the ledger may not
+// have come so far again; it will, for the note was written after it had.
+func (c *Casebook) read(ctx context.Context, n *exchange.LedgerFollowed) (*leaves, error) {
 	switch {
-	case n.Region != f.cfg.Region:
-		return fmt.Errorf("the journal belongs to region %s", n.Region)
-	case n.From != f.meta.Followed || n.To < n.From:
-		return fmt.Errorf("the journal followed leaves %d to %d, after leaf %d was the last", n.From, n.To, f.meta.Followed)
+	case n.Region != c.cfg.Region:
+		return nil, fmt.Errorf("the journal belongs to region %s", n.Region)
+	case n.To < n.From:
+		return nil, fmt.Errorf("the journal followed leaves %d to %d", n.From, n.To)
 	}
-	if err := f.cfg.Ledger.WaitSize(f.ctx, n.To); err != nil {
-		return err
+	if err := c.cfg.Ledger.WaitSize(ctx, n.To); err != nil {
+		return nil, err
 	}
-	if err := f.sameRoot(n.To, n.Root[:]); err != nil {
-		return err
+	if err := c.sameRoot(n.To, n.Root[:]); err != nil {
+		return nil, err
 	}
-	slots := slotRun{next: n.FirstSlot, left: n.Slots}
+	l := &leaves{entries: make([]exchange.Entry, 0, n.To-n.From)}
 	for at := n.From; at < n.To; {
-		entries, err := f.cfg.Ledger.Entries(at, int(min(n.To-at, ledgerStep)))
+		entries, err := c.cfg.Ledger.Entries(at, int(n.To-at))
 		if err != nil {
-			return fmt.Errorf("read the ledger from %d: %w", at, err)
+			return nil, fmt.Errorf("read the ledger from %d: %w", at, err)
 		}
 		if len(entries) == 0 {
-			return fmt.Errorf("the ledger has no entry %d", at)
+			return nil, fmt.Errorf("the ledger has no entry %d", at)
 		}
-		if err := f.leaves(entries, &slots); err != nil {
-			return err
-		}
+		l.entries = append(l.entries, entries...)
 		at += uint64(len(entries))
 	}
-	if slots.left != 0 {
-		return fmt.Errorf("the note of leaves %d to %d has %d slots too many", n.From, n.To, slots.left)
+	if err := l.take(slotRun{next: n.FirstSlot, left: n.Slots}, c.cfg.Region); err != nil {
+		return nil, fmt.Errorf("note of leaves %d to %d: %w", n.From, n.To, err)
 	}
-	f.meta.Followed, f.meta.Root = n.To, n.Root
+	return l, c.judge(l.arrivals)
+}
+
+// take gives what others sealed to this region the slots of the note.
+func (l *leaves) take(slots slotRun, region peers.Region) error {
+	for i := range l.entries {
+		if !exchange.NeedsSlot(&l.entries[i].Header, region) {
+			continue
+		}
+		slot, ok := slots.take()
+		if !ok {
+			return fmt.Errorf("entry %d has no slot", l.entries[i].Index)
+		}
+		l.arrivals = append(l.arrivals, arrival{Entry: &l.entries[i], slot: slot})
+	}
+	if slots.left != 0 {
+		return fmt.Errorf("%d slots too many", slots.left)
+	}
 	return nil
 }
 
-// slotRun hands out the slots that a note reserved.
-type slotRun struct{ next, left uint64 }
-
-func (s *slotRun) take() (uint64, bool) {
-	if s.left == 0 {
-		return 0, false
+// followed takes all leaves of a note in order.
+func (f *fold) followed(n *exchange.LedgerFollowed, l *leaves) error {
+	if n.From != f.meta.Followed {
+		return fmt.Errorf("the journal followed leaves %d to %d, after leaf %d was the last", n.From, n.To, f.meta.Followed)
 	}
-	s.next, s.left = s.next+1, s.left-1
-	return s.next - 1, true
-}
-
-// leaves judges what others sealed to this region, in parallel, and then takes
-// all leaves in order.
-func (f *fold) leaves(entries []exchange.Entry, slots *slotRun) error {
-	var arrivals []arrival
-	for i := range entries {
-		if exchange.NeedsSlot(&entries[i].Header, f.cfg.Region) {
-			slot, ok := slots.take()
-			if !ok {
-				return fmt.Errorf("entry %d has no slot in the journal's note", entries[i].Index)
-			}
-			arrivals = append(arrivals, arrival{Entry: &entries[i], slot: slot})
-		}
-	}
-	if err := f.judge(arrivals); err != nil {
-		return err
-	}
-	for i := range entries {
-		le := &entries[i]
+	arrivals := l.arrivals
+	for i := range l.entries {
+		le := &l.entries[i]
 		f.work++
 		switch {
 		case le.Header.Origin == f.cfg.Region:
@@ -91,7 +91,19 @@ func (f *fold) leaves(entries []exchange.Entry, slots *slotRun) error {
 			}
 		}
 	}
+	f.meta.Followed, f.meta.Root = n.To, n.Root
 	return nil
+}
+
+// slotRun hands out the slots that a note reserved.
+type slotRun struct{ next, left uint64 }
+
+func (s *slotRun) take() (uint64, bool) {
+	if s.left == 0 {
+		return 0, false
+	}
+	s.next, s.left = s.next+1, s.left-1
+	return s.next - 1, true
 }
 
 // arrived takes one judged entry of another region.

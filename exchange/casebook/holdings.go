@@ -187,7 +187,8 @@ func (c *Casebook) Placed(uscc string) (placed bool, err error) {
 // Bind computes the map as it is.
 func (c *Casebook) Bind() (exchange.Bound, error) {
 	var out exchange.Bound
-	err := c.view(func(b buckets) error {
+	err := c.file.snapshot(func(tx *bolt.Tx) error {
+		b := bucketsOf(tx)
 		m, ok, err := get[meta](b.meta, metaKey)
 		if err != nil || !ok {
 			return orDamaged(err)
@@ -206,7 +207,8 @@ func (c *Casebook) Bind() (exchange.Bound, error) {
 // place for the subject.
 func (c *Casebook) Holding(uscc string, shown func(leaf uint64) bool) (exchange.Holding, error) {
 	var out exchange.Holding
-	err := c.view(func(b buckets) error {
+	err := c.file.snapshot(func(tx *bolt.Tx) error {
+		b := bucketsOf(tx)
 		anchors := b.anchors.Cursor()
 		for key, raw := anchors.Last(); key != nil; key, raw = anchors.Prev() {
 			var a anchor

@@ -44,20 +44,20 @@ type arrival struct {
 
 // judge opens and checks arrivals. The SM2 operation is made once for each
 // batch; the rest, record by record, on all cores.
-func (f *fold) judge(arrivals []arrival) error {
-	f.unwrap(arrivals)
-	directory := f.cfg.Ledger.Directory()
+func (c *Casebook) judge(arrivals []arrival) error {
+	c.unwrap(arrivals)
+	directory := c.cfg.Ledger.Directory()
 	return parallel(len(arrivals), func(i int) error {
 		a := &arrivals[i]
 		if a.code == "" && !a.known {
-			a.code = f.check(a, directory)
+			a.code = c.check(a, directory)
 		}
 		if a.key == (sm.ContentKey{}) {
 			return nil
 		}
 		// Kept for a parked entry too, so that a clerk can look at it later.
 		var err error
-		a.sealed, err = f.cfg.Vault.Seal(a.slot, exchange.PurposeRecord, 0, a.key[:])
+		a.sealed, err = c.cfg.Vault.Seal(a.slot, exchange.PurposeRecord, 0, a.key[:])
 		if erased(err) {
 			a.sealed, err = nil, nil
 		}
@@ -66,16 +66,16 @@ func (f *fold) judge(arrivals []arrival) error {
 }
 
 // unwrap takes each arrival's content key out of its batch's wraps.
-func (f *fold) unwrap(arrivals []arrival) {
+func (c *Casebook) unwrap(arrivals []arrival) {
 	var batch *exchange.BatchInfo
 	var unlocked *envelope.Unlocked
 	for i := range arrivals {
 		a := &arrivals[i]
-		if k, ok := f.ahead.shared[a.Index]; ok {
+		if k, ok := c.ahead.shared[a.Index]; ok {
 			a.known, a.code, a.subject = true, k.Code, k.Subject
 			continue
 		}
-		if !known(f.cfg.Catalogue, a.Header.Kind) {
+		if !known(c.cfg.Catalogue, a.Header.Kind) {
 			a.code = CodeUnknownKind
 			continue
 		}
@@ -84,7 +84,7 @@ func (f *fold) unwrap(arrivals []arrival) {
 			continue
 		}
 		if batch == nil || batch.First != a.Batch.First {
-			batch, unlocked = a.Batch, f.unlock(a.Batch)
+			batch, unlocked = a.Batch, c.unlock(a.Batch)
 		}
 		if unlocked == nil {
 			a.code = CodeCannotOpen
@@ -99,14 +99,14 @@ func (f *fold) unwrap(arrivals []arrival) {
 
 // unlock makes the one SM2 decryption of a batch, more of them only after a
 // rotation; nil when all fail.
-func (f *fold) unlock(b *exchange.BatchInfo) *envelope.Unlocked {
+func (c *Casebook) unlock(b *exchange.BatchInfo) *envelope.Unlocked {
 	wraps, err := envelope.ParseWraps(b.Wraps)
 	if err != nil {
 		return nil
 	}
 	p := &b.Preamble
-	for _, key := range f.cfg.Decryptions {
-		u, err := wraps.Unlock(key, f.cfg.LedgerID, string(p.Origin), p.Seq, string(f.cfg.Region))
+	for _, key := range c.cfg.Decryptions {
+		u, err := wraps.Unlock(key, c.cfg.LedgerID, string(p.Origin), p.Seq, string(c.cfg.Region))
 		if err == nil {
 			return u
 		}
@@ -125,11 +125,11 @@ func known(c *schemas.Catalogue, kind string) bool {
 
 // check opens an arrival and says why it can't be accepted, or "". The body's
 // digest was compared by Apply and is again by every read of the ledger.
-func (f *fold) check(a *arrival, directory *peers.Directory) string {
+func (c *Casebook) check(a *arrival, directory *peers.Directory) string {
 	if a.Header.Commitment == nil {
 		return CodeCannotOpen
 	}
-	opened, err := envelope.Open(a.key, f.cfg.LedgerID, a.Body, *a.Header.Commitment)
+	opened, err := envelope.Open(a.key, c.cfg.LedgerID, a.Body, *a.Header.Commitment)
 	switch {
 	case errors.Is(err, envelope.ErrCommitment):
 		return CodeBadCommitment
@@ -137,7 +137,7 @@ func (f *fold) check(a *arrival, directory *peers.Directory) string {
 		return CodeCannotOpen
 	}
 	author, err := exchange.ParseAuthor(opened.Author)
-	if err != nil || !f.vouched(&a.Header, a.Index, &author, opened.Record, directory) {
+	if err != nil || !c.vouched(&a.Header, a.Index, &author, opened.Record, directory) {
 		return CodeBadAuthor
 	}
 	switch a.Header.Kind {
@@ -154,15 +154,15 @@ func (f *fold) check(a *arrival, directory *peers.Directory) string {
 		}
 		a.report = &report
 	case exchange.KindErasure:
-		return f.checkOrder(a, opened.Record)
+		return c.checkOrder(a, opened.Record)
 	default:
-		return f.checkRecord(a, opened.Record)
+		return c.checkRecord(a, opened.Record)
 	}
 	return ""
 }
 
-func (f *fold) checkRecord(a *arrival, record []byte) string {
-	kind, _ := f.cfg.Catalogue.Kind(a.Header.Kind) // unwrap has looked
+func (c *Casebook) checkRecord(a *arrival, record []byte) string {
+	kind, _ := c.cfg.Catalogue.Kind(a.Header.Kind) // unwrap has looked
 	if a.Header.Class != exchange.ClassRecord || kind.Validate(record) != nil {
 		return CodeBadRecord
 	}
@@ -171,7 +171,7 @@ func (f *fold) checkRecord(a *arrival, record []byte) string {
 		if err != nil {
 			return CodeBadRecord
 		}
-		a.subject, a.place = f.subjectOf(penalty.SubjectUSCC), f.placeOf(penalty.SubjectUSCC)
+		a.subject, a.place = c.subjectOf(penalty.SubjectUSCC), c.placeOf(penalty.SubjectUSCC)
 	}
 	return ""
 }

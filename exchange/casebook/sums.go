@@ -63,8 +63,8 @@ func stored(b *bolt.Bucket, key []byte) (value []byte, ok bool) {
 	return value, bytes.Equal(found, key)
 }
 
-// changed returns what a transaction has done to a bucket so far.
-func (f *fold) changed(b *bolt.Bucket) *sum {
+// changed returns what the transaction has done to a bucket so far.
+func (f *file) changed(b *bolt.Bucket) *sum {
 	s, ok := f.sums[b]
 	if !ok {
 		s = &sum{}
@@ -74,7 +74,7 @@ func (f *fold) changed(b *bolt.Bucket) *sum {
 }
 
 // addUp writes the sums of the buckets that the transaction has changed.
-func (f *fold) addUp() {
+func (f *file) addUp() error {
 	for name, place := range f.b.all() {
 		delta, ok := f.sums[*place]
 		if !ok {
@@ -82,19 +82,18 @@ func (f *fold) addUp() {
 		}
 		before, err := parseSum(f.b.sums.Get([]byte(name)))
 		if err != nil {
-			f.fail(err)
-			return
+			return err
 		}
 		after := before.plus(*delta)
 		if after == (sum{}) {
 			// A bucket that is empty again reads like one that ever was.
-			if err := f.b.sums.Delete([]byte(name)); err != nil {
-				f.fail(err)
-			}
-			continue
+			err = f.b.sums.Delete([]byte(name))
+		} else {
+			err = f.b.sums.Put([]byte(name), after.marshal())
 		}
-		if err := f.b.sums.Put([]byte(name), after.marshal()); err != nil {
-			f.fail(err)
+		if err != nil {
+			return err
 		}
 	}
+	return nil
 }
