@@ -5,8 +5,9 @@
 // The fold is pure. It asks no clock, no network and no random source, and the
 // journal says at which point which part of the ledger was read; so the file
 // can be deleted at any time and comes out the same. An effect happens exactly
-// once, because the journal position is written in the same synced transaction
-// as all that follows from the event.
+// once, because the journal position is written in the same transaction as all
+// that follows from the event. A transaction holds about a second: readers do
+// not wait for its end, and what a crash takes is folded again.
 //
 // Nothing that names a person or a firm is copied in clear text: an entry
 // points to its row in the journal or to its leaf on the ledger, firms are

@@ -104,6 +104,40 @@ func TestDeletedCasebookComesBack(t *testing.T) {
 	}
 }
 
+// A crash leaves the file as it was at its last commit. Folding goes on from
+// there and comes to the same state, also past records that are erased since.
+func TestWhatACrashTookIsFoldedAgain(t *testing.T) {
+	w := newWorld(t)
+	tj, bj := w.members[tianjin], w.members[beijing]
+	bj.bind(beijingFirm)
+	ids := tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing}, notice{no: "2", firm: beijingFirm, home: beijing})
+	tj.drain()
+	for _, r := range w.members {
+		if err := r.book.Copy(filepath.Join(r.dir, "crashed")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.everyoneFollows()
+	tj.order(ids[0], true)
+	tj.drain()
+	w.everyoneFollows()
+	w.carryOutEverywhere(raftLog{})
+	tj.submit("s-2", notice{no: "3", firm: beijingFirm, home: beijing})
+	tj.drain()
+	w.everyoneFollows()
+	for name, r := range w.members {
+		last := r.journal.Last()
+		r.stop()
+		book, stop := r.open("crashed", r.journal)
+		waitFor(t, book, last)
+		stop()
+		want := dump(t, filepath.Join(r.dir, "casebook"))
+		if got := dump(t, filepath.Join(r.dir, "crashed")); got != want {
+			t.Errorf("%s differs:\n%s", name, difference(want, got))
+		}
+	}
+}
+
 func waitFor(t testing.TB, book *casebook.Casebook, at exchange.Position) {
 	t.Helper()
 	if err := book.WaitFor(t.Context(), at); err != nil {
