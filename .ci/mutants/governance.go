@@ -91,6 +91,20 @@ var governanceChecks = []mutant{
 		pkg:   "./peers", run: "^TestAgencyKeyLife$",
 	},
 	{
+		check: "doubt is by the key that signed",
+		file:  "exchange/httpapi/doubtful.go",
+		old:   `k.Region == e.Batch.Preamble.Origin && k.Key.ID() == e.Batch.Preamble.Key && `,
+		new:   `k.Region == e.Batch.Preamble.Origin && `,
+		pkg:   "./exchange/httpapi", run: "^TestWhatARevokedKeyHasSignedIsListed$",
+	},
+	{
+		check: "doubt begins where it is said to",
+		file:  "peers/keyrecord.go",
+		old:   `return v.Revoked && v.SuspectFrom <= index && v.At(index)`,
+		new:   `return v.Revoked && v.At(index)`,
+		pkg:   "./exchange/receipt", run: "^TestRevokedKeyLeavesDoubt$",
+	},
+	{
 		check: "handover by the old witnesses",
 		file:  "peers/handover.go",
 		old: `c, _, err := h.Judge(o.Checkpoint)

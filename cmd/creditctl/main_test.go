@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -111,6 +112,14 @@ func canned(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	case "PUT /v1/registers/firms":
 		_, _ = io.WriteString(w, `{"register":"firms","rows":2,"accepted":1,"findings":[{"row":2,"rule":"USCC_CHECK","message":"wrong"}]}`)
+	case "GET /v1/ledger/doubtful":
+		entry := `{"index":%s,"id":"` + strings.Repeat("ab", 32) + `","class":0,"kind":"administrative-penalty","origin":"120000","batch_seq":7,"batch_item":3,"key_id":"` +
+			strings.Repeat("cd", 16) + `","suspect_from":5,"until":9000}`
+		page := map[string]string{
+			"0":    `{"items":[` + fmt.Sprintf(entry, "5") + `],"next":"8192","ledger_size":9100}`,
+			"8192": `{"items":[` + fmt.Sprintf(entry, "8999") + `],"next":"","ledger_size":9100}`,
+		}[r.URL.Query().Get("from")]
+		_, _ = io.WriteString(w, page)
 	case "GET /v1/status":
 		_, _ = io.WriteString(w, `{"region":"120000","node":"120000-1","leader":"110000-1","ready":false,"reasons":["CASEBOOK_BEHIND"],"ledger_size":9,"counts":{"outbox":3}}`)
 	default:

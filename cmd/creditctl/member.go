@@ -20,7 +20,7 @@ import (
 
 func (p *program) memberCommand() *cobra.Command {
 	return command.Group("member", p.Say(text{"成员、密钥与规则的变更", "changes of members, keys and rules"}),
-		p.memberPropose(), p.memberApprove(), p.memberList())
+		p.memberPropose(), p.memberApprove(), p.memberList(), p.memberDoubtful())
 }
 
 // maxChangeFile bounds a file that creditgw member writes.

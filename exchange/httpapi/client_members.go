@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
@@ -16,6 +17,13 @@ func (c *Client) Members(ctx context.Context) (Members, error) {
 // Proposals lists what waits for approvals.
 func (c *Client) Proposals(ctx context.Context) (Page[ProposalView], error) {
 	return get[Page[ProposalView]](ctx, c, call{method: http.MethodGet, path: path("governance")})
+}
+
+// Doubtful lists, from a leaf on, what revoked batch keys have signed in the time
+// that they are suspected of. A page that has a next one may be empty.
+func (c *Client) Doubtful(ctx context.Context, from uint64) (Page[DoubtfulEntry], error) {
+	q := url.Values{"from": {number(from)}}
+	return get[Page[DoubtfulEntry]](ctx, c, call{method: http.MethodGet, path: path("ledger", "doubtful"), query: q})
 }
 
 // Propose puts a change before the regions.

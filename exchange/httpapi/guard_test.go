@@ -64,6 +64,7 @@ func TestRolesAndRoutes(t *testing.T) {
 		"GET /v1/reminders":                                   "app",
 		"POST /v1/reminders/acks":                             "app",
 		"GET /v1/ledger/entries":                              "operator auditor",
+		"GET /v1/ledger/doubtful":                             "operator auditor sysadmin secadmin audit-admin",
 		"POST /v1/checks":                                     "operator",
 		"GET /v1/checks":                                      "operator auditor",
 		"GET /v1/status":                                      "operator auditor",

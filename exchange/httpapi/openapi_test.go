@@ -96,6 +96,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{"GET /v1/ledger/checkpoints", "auditor", "/v1/ledger/checkpoints?from=0", "", 200},
 		{"GET /v1/ledger/batches", "auditor", "/v1/ledger/batches?from=1", "", 200},
 		{"GET /v1/ledger/entries", "auditor", "/v1/ledger/entries?from=1&limit=2", "", 200},
+		{"GET /v1/ledger/doubtful", "secadmin", "/v1/ledger/doubtful?from=1", "", 200},
 		{"POST /v1/checks", "operator", "/v1/checks", "", 202},
 		{"GET /v1/checks", "auditor", "/v1/checks", "", 200},
 		{"GET /v1/status", "operator", "/v1/status", "", 200},

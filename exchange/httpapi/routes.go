@@ -79,6 +79,7 @@ func (a *API) routes() []route {
 		{method: "GET", path: "/v1/ledger/checkpoints", roles: overseers, handle: a.checkpoints},
 		{method: "GET", path: "/v1/ledger/batches", roles: overseers, handle: a.batches},
 		{method: "GET", path: "/v1/ledger/entries", roles: overseers, handle: a.entries},
+		{method: "GET", path: "/v1/ledger/doubtful", roles: admins, handle: a.doubtful},
 		{method: "POST", path: "/v1/checks", roles: operators, handle: a.startCheck},
 		{method: "GET", path: "/v1/checks", roles: overseers, handle: a.latestCheck},
 		{method: "GET", path: "/v1/status", roles: overseers, always: true, handle: a.status},

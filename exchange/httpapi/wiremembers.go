@@ -39,6 +39,21 @@ type KeyView struct {
 	SuspectFrom uint64   `json:"suspect_from,omitempty"`
 }
 
+// DoubtfulEntry is a leaf whose batch a key has signed that was revoked: in the
+// leaves SuspectFrom ≤ index < Until of that key.
+type DoubtfulEntry struct {
+	Index       uint64           `json:"index"`
+	ID          exchange.EntryID `json:"id"`
+	Class       exchange.Class   `json:"class"`
+	Kind        string           `json:"kind"`
+	Origin      peers.Region     `json:"origin"`
+	Seq         uint64           `json:"batch_seq"`
+	Item        int              `json:"batch_item"`
+	KeyID       sm.KeyID         `json:"key_id"`
+	SuspectFrom uint64           `json:"suspect_from"`
+	Until       uint64           `json:"until"`
+}
+
 // NodeView is a node that takes part.
 type NodeView struct {
 	Node   string       `json:"node"`
