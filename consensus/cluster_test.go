@@ -54,6 +54,10 @@ type member struct {
 	fatal   chan error
 	marks   marks
 	floor   uint64
+
+	// conn is the node's socket. It stays open while the node is down, so that
+	// nobody else is given its port.
+	conn net.PacketConn
 }
 
 func newCluster(t testing.TB, snapshots consensus.Snapshots) *cluster {
@@ -73,12 +77,14 @@ func (c *cluster) enrol(id, dir string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	conn := listen(c.t, "127.0.0.1:0")
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		c.t.Fatal(err)
+	}
 	addr := conn.LocalAddr().String()
-	conn.Close() // taken again when the node starts
 	c.keys[id] = key
 	c.peers[id] = quicnet.Peer{ID: id, Address: addr, Keys: []*sm.NodePublic{key.Public()}, Voter: true}
-	c.members[id] = &member{c: c, id: id, dir: filepath.Join(dir, id), machine: newMachine(), cut: new(atomic.Bool)}
+	c.members[id] = &member{c: c, id: id, dir: filepath.Join(dir, id), machine: newMachine(), cut: new(atomic.Bool), conn: conn}
 }
 
 func (c *cluster) key(id string) func() *sm.NodeKey { return func() *sm.NodeKey { return c.keys[id] } }
@@ -111,19 +117,15 @@ func (c *cluster) stop() {
 		all.Go(m.stop)
 	}
 	all.Wait()
+	for _, m := range c.members {
+		m.conn.Close()
+	}
 }
 
-// listen takes a port; the one of a node that has just ended may still be
-// closing.
-func listen(t testing.TB, addr string) net.PacketConn {
-	var conn net.PacketConn
-	eventually(t, "the port is free", func() bool {
-		var err error
-		conn, err = net.ListenPacket("udp", addr)
-		return err == nil
-	})
-	return conn
-}
+// lent is a socket that stays with the test when its node closes it.
+type lent struct{ *net.UDPConn }
+
+func (lent) Close() error { return nil }
 
 // cuttable drops packets while its link is cut. It hides the UDP socket's
 // extras, so it is used only where a test cuts.
@@ -148,13 +150,16 @@ func (c *cuttable) WriteTo(p []byte, addr net.Addr) (int, error) {
 	return c.PacketConn.WriteTo(p, addr)
 }
 
+// socket lends the node's socket to whoever stands for the node now.
+func (m *member) socket() net.PacketConn { return lent{m.conn.(*net.UDPConn)} }
+
 func (m *member) open() error {
 	logger := slog.New(slog.DiscardHandler)
 	if os.Getenv("CONSENSUS_TEST_LOG") != "" {
 		logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", m.id)
 	}
 	c := m.c
-	var conn net.PacketConn = listen(c.t, c.peers[m.id].Address)
+	conn := m.socket()
 	if _, bench := c.t.(*testing.B); !bench {
 		conn = &cuttable{PacketConn: conn, cut: m.cut}
 	}
@@ -279,9 +284,13 @@ func (m *member) propose(items ...string) {
 	}
 }
 
+// patience bounds any one wait: far beyond what a wait takes, for a test that
+// fails only because its machine is busy is worth nothing.
+const patience = time.Minute
+
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for !ok() {
 		select {
 		case <-deadline:
@@ -292,7 +301,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 func testContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -118,8 +118,8 @@ func TestANodeThatIsCutOffCatchesUp(t *testing.T) {
 	c := startCluster(t)
 	c.leader().propose("before")
 	away := c.leader() // the others must elect a new leader without it
-	termBefore := away.node.Status().Term
 	away.cut.Store(true)
+	term := away.node.Status().Term
 
 	// It accepts proposals and can't have them committed.
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
@@ -130,6 +130,10 @@ func TestANodeThatIsCutOffCatchesUp(t *testing.T) {
 	wait := away.node.Start(testContext(t), []byte("while away"))
 
 	c.leader().propose(numbered("during", 20)...)
+	eventually(t, "it wants to be elected", func() bool { return away.node.Status().State == "Candidate" })
+	if s := away.node.Status(); s.Term != term {
+		t.Errorf("term went from %d to %d without a vote: it will disturb the others when it is back", term, s.Term)
+	}
 	away.cut.Store(false)
 	if _, err := wait(); err != nil {
 		t.Errorf("what was proposed while away: %v", err)
@@ -145,9 +149,6 @@ func TestANodeThatIsCutOffCatchesUp(t *testing.T) {
 		}
 		return true
 	})
-	if s := c.leader().node.Status(); s.Term > termBefore+5 {
-		t.Errorf("term went from %d to %d: the cut-off node has disturbed the others", termBefore, s.Term)
-	}
 }
 
 func TestAllNodesRestart(t *testing.T) {
@@ -206,19 +207,6 @@ func TestACutOffNodeReadsNothing(t *testing.T) {
 		away.cut.Store(false)
 		c.leader()
 	}
-}
-
-func TestLeadershipIsHandedOver(t *testing.T) {
-	t.Parallel()
-	c := startCluster(t)
-	first := c.leader()
-	first.propose("one")
-	if err := first.node.TransferLeadership(testContext(t)); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "another leader", func() bool { return c.leader() != first })
-	first.propose("two")
-	c.agree(2)
 }
 
 func TestItemsOutsideTheLimitsAreRefused(t *testing.T) {

@@ -172,21 +172,6 @@ func (n *Node) takeOffice(term int, ready chan<- int) {
 	}
 }
 
-// TransferLeadership has another, up-to-date node elected.
-func (n *Node) TransferLeadership(ctx context.Context) error {
-	result := make(chan error, 1)
-	go func() { result <- n.raft.LeadershipTransfer().Error() }()
-	select {
-	case err := <-result:
-		if err != nil {
-			return fmt.Errorf("consensus: transfer of leadership: %w", err)
-		}
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 // Snapshot takes a snapshot now and cuts the log behind it. It does nothing if
 // nothing is new.
 func (n *Node) Snapshot() error {

@@ -73,7 +73,7 @@ func TestTheLogIsNotCutPastWhatIsWitnessed(t *testing.T) {
 	select {
 	case err := <-cut:
 		must(t, err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the snapshot is still waiting")
 	}
 	if first := firstInLog(t, leader); first < 20 {
@@ -103,7 +103,7 @@ func TestAWaitingSnapshotEndsWithTheNode(t *testing.T) {
 		if err == nil {
 			t.Error("a snapshot was taken")
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Error("it still waits")
 	}
 }

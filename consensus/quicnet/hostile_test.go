@@ -269,7 +269,7 @@ func TestMalformedBytesOnAStream(t *testing.T) {
 		if _, err := s.Write([]byte(c.bytes)); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		if err := s.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			t.Fatal(err)
 		}
 		io.Copy(io.Discard, s)

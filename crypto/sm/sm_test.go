@@ -277,8 +277,8 @@ func TestSecretsNeverPrint(t *testing.T) {
 			}
 		}
 		for _, h := range []func(*bytes.Buffer) slog.Handler{
-			func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
-			func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
+			func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, untimed) },
+			func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, untimed) },
 		} {
 			var out bytes.Buffer
 			slog.New(h(&out)).Info("x", "v", v)
@@ -293,6 +293,14 @@ func TestSecretsNeverPrint(t *testing.T) {
 		}
 	}
 }
+
+// untimed leaves the time out of a line: its digits may be those of a secret.
+var untimed = &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
+}}
 
 func leaks(s string) bool {
 	return strings.Contains(strings.ToLower(s), "a5a5") || strings.Contains(s, "165") || strings.Contains(s, "0xa5")

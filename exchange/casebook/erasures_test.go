@@ -50,7 +50,7 @@ func (r *region) carryOut(log raftLog, done func() bool) {
 		Interval: time.Millisecond, Round: time.Hour, Casebook: r.book, Journal: r.journal, Vault: r.vault, Slots: r.slots,
 		Ledger: r.ledger, Bodies: r.ledger, Log: log, Logger: slog.New(slog.DiscardHandler),
 	}
-	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- eraser.Run(ctx) }()

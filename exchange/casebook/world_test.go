@@ -185,7 +185,7 @@ func (r *region) tell(e exchange.Event) exchange.Position {
 
 func (r *region) await(at exchange.Position) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()
 	if err := r.book.WaitFor(ctx, at); err != nil {
 		r.t.Fatalf("casebook of %s stands at %d, waiting for %d: %v", r.name, r.book.Position(), at, err)

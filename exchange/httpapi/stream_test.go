@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,63 +94,85 @@ func TestPullWaitsForAnItem(t *testing.T) {
 	})
 }
 
-// serve runs the API as a node does, with its time-outs.
-func serve(t *testing.T, n *node, change func(*http.Server)) (url string, server *http.Server) {
-	t.Helper()
-	server = n.api.Server()
-	change(server)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(func() { server.Close() })
-	return "http://" + listener.Addr().String(), server
+// A wire is a listener whose connections are pipes, so that a server's time-outs
+// run by the clock of a bubble.
+type wire struct {
+	calls  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
 }
 
-// The read time-out that guards against slow senders must not cut off those
+func newWire() *wire { return &wire{calls: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (w *wire) Accept() (net.Conn, error) {
+	select {
+	case c := <-w.calls:
+		return c, nil
+	case <-w.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (w *wire) Close() error {
+	w.once.Do(func() { close(w.closed) })
+	return nil
+}
+
+func (w *wire) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
+
+func (w *wire) dial(context.Context, string, string) (net.Conn, error) {
+	here, there := net.Pipe()
+	w.calls <- there
+	return here, nil
+}
+
+// The read time-outs that guard against slow senders must not cut off those
 // who have sent everything and wait.
 func TestReadTimeoutEndsSendersNotWaiters(t *testing.T) {
-	n := newNode(t)
-	url, _ := serve(t, n, func(s *http.Server) { s.ReadTimeout, s.ReadHeaderTimeout = 50*time.Millisecond, 50*time.Millisecond })
-	timer := time.AfterFunc(200*time.Millisecond, n.feed.add)
-	defer timer.Stop()
-	client := &httpapi.Client{URL: url, Token: "app", HTTP: http.DefaultClient}
-	pulled, err := client.Reminders(t.Context(), "", 1, 20*time.Second)
-	if err != nil || len(pulled.Items) != 1 {
-		t.Errorf("%+v, %v", pulled, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		n, w := newNode(t), newWire()
+		server := n.api.Server()
+		server.ReadTimeout = 5 * time.Second
+		ended := make(chan error, 1)
+		go func() { ended <- server.Serve(w) }()
+		transport := &http.Transport{DialContext: w.dial}
+		time.AfterFunc(20*time.Second, n.feed.add)
+		client := &httpapi.Client{URL: "http://" + w.Addr().String(), Token: "app", HTTP: &http.Client{Transport: transport}}
+		began := time.Now()
+		pulled, err := client.Reminders(t.Context(), "", 1, 25*time.Second)
+		if waited := time.Since(began); err != nil || len(pulled.Items) != 1 || waited != 20*time.Second {
+			t.Errorf("%+v, %v after %s", pulled, err, waited)
+		}
 
-	// A header that never ends is cut off.
-	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "); err != nil {
-		t.Fatal(err)
-	}
-	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := bufio.NewReader(conn).ReadString('!'); errors.Is(err, context.DeadlineExceeded) || err == nil || isTimeout(err) {
-		t.Errorf("the slow sender is still connected: %v", err)
-	}
-}
-
-func isTimeout(err error) bool {
-	var e net.Error
-	return errors.As(err, &e) && e.Timeout()
+		// A header that never ends is cut off.
+		conn, _ := w.dial(t.Context(), "", "")
+		began = time.Now()
+		if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "); err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.Copy(io.Discard, conn)
+		if waited := time.Since(began); err != nil || waited > server.ReadHeaderTimeout+time.Second {
+			t.Errorf("the slow sender was connected for %s: %v", waited, err)
+		}
+		transport.CloseIdleConnections()
+		server.Close()
+		<-ended
+	})
 }
 
 // Shutdown ends streams and long polls, which lose nothing by it.
 func TestShutdownEndsStreams(t *testing.T) {
 	n := newNode(t)
 	n.feed.add()
-	url, server := serve(t, n, func(*http.Server) {})
-	client := &httpapi.Client{URL: url, Token: "app", HTTP: http.DefaultClient}
+	server := n.api.Server()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = server.Serve(listener) }()
+	client := &httpapi.Client{URL: "http://" + listener.Addr().String(), Token: "app", HTTP: http.DefaultClient}
 	stopped := make(chan error, 1)
-	err := client.Stream(t.Context(), "", func(exchange.Reminder, string) error {
+	err = client.Stream(t.Context(), "", func(exchange.Reminder, string) error {
 		go func() { stopped <- server.Shutdown(t.Context()) }()
 		return nil
 	})

@@ -147,6 +147,7 @@ func (c *cluster) open(n *node, conn net.PacketConn, key *sm.WitnessKey) {
 		ID: n.id, Dir: filepath.Join(n.dir, "raft"), Servers: c.servers, Network: n.net, StateMachine: n.machine,
 		Ledger: c.directory.Ledger(), Key: n.nodeKey, NodeKeys: c.directory.NodeKeys, Directory: c.membership(), Logger: logger,
 		Marking: c.marking,
+		Timers:  consensus.Timers{Heartbeat: 3 * time.Second}, // an election in between would be another story
 		Marked:  func(index uint64, m consensus.Mark) { n.witness.Marked(taken(index, m)) }, Floor: n.witness.Floor(),
 		Fatal: func(err error) { c.t.Error(err) },
 	}); err != nil {
@@ -199,7 +200,7 @@ func (c *cluster) leader() (found *node) {
 // propose has items on the ledger of a node, and of a majority.
 func (c *cluster) propose(by *node, items ...string) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), atMost)
 	defer cancel()
 	for _, item := range items {
 		if _, err := by.raft.Propose(ctx, []byte(item)); err != nil {

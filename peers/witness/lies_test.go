@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/xinqiao/creditgw/peers"
@@ -22,7 +23,7 @@ func (m *member) awaitHalt(reason HaltReason) Halt {
 			m.w.t.Fatalf("%s: %+v, want %s", m.region, h, reason)
 		}
 		return h
-	case <-time.After(20 * time.Second):
+	case <-time.After(atMost):
 		m.w.t.Fatalf("%s goes on: %+v", m.region, m.witness.Status())
 		return Halt{}
 	}
@@ -33,90 +34,94 @@ func (m *member) awaitHalt(reason HaltReason) Halt {
 // within two seconds and blames nobody for its ledger; and the leader's own two
 // marks name the leader.
 func TestALeaderThatForksIsNamedAndItsVictimIsNot(t *testing.T) {
-	w := startWorld(t)
-	leader, victim := peers.Region("110000"), w.members["140000"]
-	for _, r := range regions[:3] {
-		w.members[r].apply("a", "b")
-	}
-	victim.apply("a", "forged")
-	began := time.Now()
-	truth := signedMark(leader, 5, 2, must(w.members[leader].ledger.RootAt(2)))
-	lie := signedMark(leader, 5, 2, must(victim.ledger.RootAt(2)))
-	for _, r := range regions[:3] {
-		w.members[r].witness.Marked(truth)
-	}
-	victim.witness.Marked(lie)
+	synctest.Test(t, func(t *testing.T) {
+		w := startWorld(t)
+		leader, victim := peers.Region("110000"), w.members["140000"]
+		for _, r := range regions[:3] {
+			w.members[r].apply("a", "b")
+		}
+		victim.apply("a", "forged")
+		began := time.Now()
+		truth := signedMark(leader, 5, 2, must(w.members[leader].ledger.RootAt(2)))
+		lie := signedMark(leader, 5, 2, must(victim.ledger.RootAt(2)))
+		for _, r := range regions[:3] {
+			w.members[r].witness.Marked(truth)
+		}
+		victim.witness.Marked(lie)
 
-	halt := victim.awaitHalt(HaltForked)
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("noticed after %s", took)
-	}
-	w.witnessed(2, regions[:3]...)
-	if _, ok := victim.witness.Latest(); ok {
-		t.Error("the victim gives out a checkpoint")
-	}
-	forked := victim.bundles(KindForked)
-	if len(forked) != 1 || len(forked[0].Guilty) != 0 || halt.Size != 2 {
-		t.Fatalf("halt %+v, evidence %+v", halt, forked)
-	}
-	// The bundle proves what it says, to whoever has the directory.
-	e := forked[0]
-	set := must(victim.ledger.DirectoryAt(2)).Witnesses()
-	theirs := must(peers.ParseCheckpoint([]byte(e.Other)))
-	if by, err := theirs.Verify(set); err != nil || len(by) != 3 {
-		t.Errorf("the others' side: by %v, %v", by, err)
-	}
-	if own := must(peers.ParseCheckpoint([]byte(e.Own))); own.Root == theirs.Root || own.Size != theirs.Size {
-		t.Error("the two sides agree")
-	}
-	text := string(must(os.ReadFile(filepath.Join(victim.dir, "evidence", halt.Evidence+".txt"))))
-	for _, word := range []string{"账本分叉", "未证明", "The ledger has forked", "Not proven"} {
-		if !strings.Contains(text, word) {
-			t.Errorf("the text for people lacks %q", word)
+		halt := victim.awaitHalt(HaltForked)
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("noticed after %s", took)
 		}
-	}
-	// The others have the victim's cosignature, and with it the leader's other mark.
-	for _, r := range regions[:3] {
-		m := w.members[r]
-		eventually(t, string(r)+" names the leader", func() bool {
-			found := m.bundles(KindTwoMarks)
-			return len(found) == 1 && len(found[0].Marks) == 2 && found[0].Guilty[0].Node == nodeOf(leader)
-		})
-		eventually(t, string(r)+" tells of the victim", func() bool { return len(m.bundles(KindDisagreement)) == 1 })
-		if d := m.bundles(KindDisagreement)[0]; len(d.Guilty) != 0 || m.witness.Status().Halt != nil {
-			t.Errorf("%s blames the victim, or stops: %+v", r, d)
+		w.witnessed(2, regions[:3]...)
+		if _, ok := victim.witness.Latest(); ok {
+			t.Error("the victim gives out a checkpoint")
 		}
-		eventually(t, string(r)+" raises the alarm", m.alarmed(AlarmDisagreement))
-	}
-	// Nor does a restart make the victim serve.
-	victim.end()
-	victim.start()
-	if h := victim.witness.Status().Halt; h == nil || h.Reason != HaltForked {
-		t.Errorf("after a restart it goes on: %+v", h)
-	}
+		forked := victim.bundles(KindForked)
+		if len(forked) != 1 || len(forked[0].Guilty) != 0 || halt.Size != 2 {
+			t.Fatalf("halt %+v, evidence %+v", halt, forked)
+		}
+		// The bundle proves what it says, to whoever has the directory.
+		e := forked[0]
+		set := must(victim.ledger.DirectoryAt(2)).Witnesses()
+		theirs := must(peers.ParseCheckpoint([]byte(e.Other)))
+		if by, err := theirs.Verify(set); err != nil || len(by) != 3 {
+			t.Errorf("the others' side: by %v, %v", by, err)
+		}
+		if own := must(peers.ParseCheckpoint([]byte(e.Own))); own.Root == theirs.Root || own.Size != theirs.Size {
+			t.Error("the two sides agree")
+		}
+		text := string(must(os.ReadFile(filepath.Join(victim.dir, "evidence", halt.Evidence+".txt"))))
+		for _, word := range []string{"账本分叉", "未证明", "The ledger has forked", "Not proven"} {
+			if !strings.Contains(text, word) {
+				t.Errorf("the text for people lacks %q", word)
+			}
+		}
+		// The others have the victim's cosignature, and with it the leader's other mark.
+		for _, r := range regions[:3] {
+			m := w.members[r]
+			eventually(t, string(r)+" names the leader", func() bool {
+				found := m.bundles(KindTwoMarks)
+				return len(found) == 1 && len(found[0].Marks) == 2 && found[0].Guilty[0].Node == nodeOf(leader)
+			})
+			eventually(t, string(r)+" tells of the victim", func() bool { return len(m.bundles(KindDisagreement)) == 1 })
+			if d := m.bundles(KindDisagreement)[0]; len(d.Guilty) != 0 || m.witness.Status().Halt != nil {
+				t.Errorf("%s blames the victim, or stops: %+v", r, d)
+			}
+			eventually(t, string(r)+" raises the alarm", m.alarmed(AlarmDisagreement))
+		}
+		// Nor does a restart make the victim serve.
+		victim.end()
+		victim.start()
+		if h := victim.witness.Status().Halt; h == nil || h.Reason != HaltForked {
+			t.Errorf("after a restart it goes on: %+v", h)
+		}
+	})
 }
 
 // Two against two: nobody is in the right, nothing is witnessed, nobody stops.
 func TestTwoAgainstTwo(t *testing.T) {
-	w := startWorld(t)
-	for i, r := range regions {
-		w.members[r].apply("a", []string{"b", "c"}[i/2])
-	}
-	for _, r := range regions {
-		m := w.members[r]
-		m.witness.Marked(signedMark(r, 5, 2, must(m.ledger.RootAt(2))))
-	}
-	for _, r := range regions {
-		m := w.members[r]
-		eventually(t, "it says that nothing is witnessed", m.alarmed(AlarmNotWitnessed))
-		eventually(t, "it says that they disagree", m.alarmed(AlarmDisagreement))
-		if _, ok := m.witness.Latest(); ok || m.witness.Status().Halt != nil {
-			t.Errorf("%s: %+v", r, m.witness.Status())
+	synctest.Test(t, func(t *testing.T) {
+		w := startWorld(t)
+		for i, r := range regions {
+			w.members[r].apply("a", []string{"b", "c"}[i/2])
 		}
-		if len(m.bundles(KindDisagreement)) == 0 {
-			t.Errorf("%s has kept nothing", r)
+		for _, r := range regions {
+			m := w.members[r]
+			m.witness.Marked(signedMark(r, 5, 2, must(m.ledger.RootAt(2))))
 		}
-	}
+		for _, r := range regions {
+			m := w.members[r]
+			eventually(t, "it says that nothing is witnessed", m.alarmed(AlarmNotWitnessed))
+			eventually(t, "it says that they disagree", m.alarmed(AlarmDisagreement))
+			if _, ok := m.witness.Latest(); ok || m.witness.Status().Halt != nil {
+				t.Errorf("%s: %+v", r, m.witness.Status())
+			}
+			if len(m.bundles(KindDisagreement)) == 0 {
+				t.Errorf("%s has kept nothing", r)
+			}
+		}
+	})
 }
 
 // A witness key in two hands signs two roots for one size: the key is named, by
@@ -244,7 +249,7 @@ func TestNothingLeavesThatIsNotOnDisk(t *testing.T) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("it ends with %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(atMost):
 		t.Error("it goes on")
 	}
 	w.witnessed(1, regions[:3]...)

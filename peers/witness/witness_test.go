@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/xinqiao/creditgw/peers"
@@ -105,49 +106,61 @@ func TestOneMayBeAway(t *testing.T) {
 
 // With two away nothing is witnessed; that is an alarm and no more.
 func TestTwoAreTooFew(t *testing.T) {
-	w := newWorld(t)
-	w.members["110000"].start()
-	w.members["120000"].start()
-	w.apply("a")
-	w.mark("110000", 1)
-	for _, r := range regions[:2] {
-		m := w.members[r]
-		eventually(t, "it says that nothing is witnessed", m.alarmed(AlarmNotWitnessed))
-		if _, ok := m.witness.Latest(); ok {
-			t.Errorf("%s holds a checkpoint of two", r)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.members["110000"].start()
+		w.members["120000"].start()
+		w.apply("a")
+		w.mark("110000", 1)
+		for _, r := range regions[:2] {
+			m := w.members[r]
+			eventually(t, "it says that nothing is witnessed", m.alarmed(AlarmNotWitnessed))
+			if _, ok := m.witness.Latest(); ok {
+				t.Errorf("%s holds a checkpoint of two", r)
+			}
 		}
-	}
-	w.members["130000"].start()
-	w.mark("110000", 2) // an idle ledger is marked again and again
-	w.witnessed(1, regions[:3]...)
+		w.members["130000"].start()
+		w.mark("110000", 2) // an idle ledger is marked again and again
+		w.witnessed(1, regions[:3]...)
+	})
 }
 
-// A ledger that grows without being marked is an alarm within two seconds.
+// A ledger that grows without being marked is an alarm after two seconds.
 func TestALeaderThatDoesNotMark(t *testing.T) {
-	w := startWorld(t)
-	began := time.Now()
-	w.apply("a")
-	eventually(t, "it says that no mark comes", w.members["120000"].alarmed(AlarmNoMark))
-	if took := time.Since(began); took < patience {
-		t.Errorf("after %s already", took)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := startWorld(t)
+		began := time.Now()
+		w.apply("a")
+		eventually(t, "it says that no mark comes", w.members["120000"].alarmed(AlarmNoMark))
+		if took := time.Since(began); took < patience || took > patience+time.Second {
+			t.Errorf("after %s", took)
+		}
+	})
 }
 
 // A witness that is behind holds what the others say until its own ledger has
-// come as far, and believes it no sooner.
+// come as far, and believes it no sooner. After two seconds it says that it is
+// behind.
 func TestAWitnessBelievesItsOwnLedgerOnly(t *testing.T) {
-	w := startWorld(t)
-	for _, r := range regions[:3] {
-		w.members[r].apply("a", "b")
-	}
-	w.mark("110000", 1)
-	w.witnessed(2, regions[:3]...)
-	late := w.members["140000"]
-	if _, ok := late.witness.Latest(); ok {
-		t.Error("it takes the others' word for a ledger that it has not seen")
-	}
-	late.apply("a", "b")
-	w.witnessed(2, "140000")
+	synctest.Test(t, func(t *testing.T) {
+		w := startWorld(t)
+		for _, r := range regions[:3] {
+			w.members[r].apply("a", "b")
+		}
+		began := time.Now()
+		w.mark("110000", 1)
+		w.witnessed(2, regions[:3]...)
+		late := w.members["140000"]
+		eventually(t, "it says that others are ahead", late.alarmed(AlarmBehind))
+		if took := time.Since(began); took > patience+time.Second {
+			t.Errorf("after %s", took)
+		}
+		if _, ok := late.witness.Latest(); ok {
+			t.Error("it takes the others' word for a ledger that it has not seen")
+		}
+		late.apply("a", "b")
+		w.witnessed(2, "140000")
+	})
 }
 
 // Some checkpoints stay: about one a minute, and always the one before a gap.
