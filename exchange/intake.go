@@ -68,7 +68,6 @@ func (s *Service) Submit(ctx context.Context, p Principal, sub Submission) (Subm
 	if err != nil {
 		return SubmissionView{}, err
 	}
-	defer rows.Close()
 	in := &intake{Service: s, sub: sub, principal: p, rows: rows, file: file.digest}
 	in.at = s.Clock()
 	in.checker = kind.NewChecker(in.environment())

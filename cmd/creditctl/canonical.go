@@ -140,7 +140,6 @@ func findRow(name string, dict *schemas.Dictionary, n int) (schemas.Row, error) 
 	if err != nil {
 		return schemas.Row{}, err
 	}
-	defer rows.Close()
 	for {
 		row, err := rows.Next()
 		if errors.Is(err, io.EOF) {

@@ -132,7 +132,6 @@ func TestRejectsCanBeSentAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rows.Close()
 	row, err := rows.Next()
 	if err != nil {
 		t.Fatal(err)

@@ -41,6 +41,9 @@ func CheckPlate(plate string) error {
 	return nil
 }
 
+// plateMarks are written between the letters and the digits of a plate.
+var plateMarks = strings.NewReplacer("·", "", "•", "", ".", "", "-", "")
+
 // SplitPlates separates the plates that one cell holds, typically those of a
 // tractor and its trailer, and takes the dot out of 京A·12345. The input is
 // already folded and upper-case.
@@ -50,8 +53,7 @@ func SplitPlates(cell string) []string {
 	})
 	plates := fields[:0]
 	for _, f := range fields {
-		f = strings.NewReplacer("·", "", "•", "", ".", "", "-", "").Replace(f)
-		if f != "" {
+		if f = plateMarks.Replace(f); f != "" {
 			plates = append(plates, f)
 		}
 	}

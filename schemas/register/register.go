@@ -108,7 +108,6 @@ func read(src io.Reader, fields func() (*schemas.Dictionary, error), take func(*
 	if err != nil {
 		return Result{}, err
 	}
-	defer reader.Close()
 	var result Result
 	for {
 		row, err := reader.Next()

@@ -110,8 +110,6 @@ func (c *csvLines) next() (line, error) {
 	return l, nil
 }
 
-func (c *csvLines) close() error { return nil }
-
 // errBudget ends a record that is longer than one may be.
 var errBudget = errors.New("tabular: record too long")
 

@@ -58,7 +58,6 @@ func openJSON(in *bufio.Reader, dict *schemas.Dictionary, limits Limits) (rowSou
 }
 
 func (s *jsonSource) findings() []schemas.Finding { return s.told }
-func (s *jsonSource) close() error                { return nil }
 
 // refill allows for the next record and for what the decoder reads ahead of
 // it, which is at most as much again.

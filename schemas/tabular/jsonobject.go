@@ -31,7 +31,8 @@ func splitObject(raw []byte, most int) ([]member, error) {
 	if !ok {
 		return nil, errObject
 	}
-	var members []member
+	const usual = 48 // somewhat more than a record has
+	members := make([]member, 0, usual)
 	for {
 		if rest = bytes.TrimLeft(rest, jsonSpace+","); rest[0] == '}' {
 			return members, nil

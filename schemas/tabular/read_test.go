@@ -30,7 +30,6 @@ func readLimited(src io.Reader, limits Limits) ([]schemas.Row, []schemas.Finding
 	if err != nil {
 		return nil, nil, err
 	}
-	defer r.Close()
 	var rows []schemas.Row
 	for {
 		row, err := r.Next()

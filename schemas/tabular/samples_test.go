@@ -117,7 +117,6 @@ func (in *intake) submit(t testing.TB, f sampleFile, each func(verdict)) {
 	if err != nil {
 		t.Fatalf("%s: %v", f.File, err)
 	}
-	defer reader.Close()
 	checker := in.kind.NewChecker(in.env(f))
 	for {
 		row, err := reader.Next()

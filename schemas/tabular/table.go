@@ -21,7 +21,6 @@ type line struct {
 // lines yields the lines of all sheets in order and ends with io.EOF.
 type lines interface {
 	next() (line, error)
-	close() error
 }
 
 // table finds header, data, totals and footers in lines.
@@ -59,7 +58,6 @@ const (
 )
 
 func (t *table) findings() []schemas.Finding { return t.told }
-func (t *table) close() error                { return t.lines.close() }
 
 // next returns the next data row.
 func (t *table) next() (schemas.Row, error) {

@@ -9,7 +9,8 @@
 // takes damage for the end of a sheet.
 //
 // Every limit is applied before what it bounds is parsed. CSV and JSON take
-// constant memory; a workbook is held in memory up to Limits.Unzipped.
+// constant memory; of a workbook the packed file, the shared texts and one sheet
+// are held in memory, each bounded by Limits.Unzipped.
 package tabular
 
 import (
@@ -53,7 +54,6 @@ func (l Limits) withDefaults() Limits {
 type rowSource interface {
 	next() (schemas.Row, error)
 	findings() []schemas.Finding
-	close() error
 }
 
 // Reader hands out the data rows of one file.
@@ -130,9 +130,6 @@ func (r *Reader) Schema() string {
 	}
 	return ""
 }
-
-// Close releases what a workbook holds. It does not close the source.
-func (r *Reader) Close() error { return r.source.close() }
 
 // cappedReader fails, rather than ends, where a file exceeds its limit.
 type cappedReader struct {

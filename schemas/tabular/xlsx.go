@@ -3,7 +3,6 @@ package tabular
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"io"
 
 	"github.com/xinqiao/creditgw/schemas"
@@ -25,7 +24,7 @@ func openWorkbook(in io.Reader, dict *schemas.Dictionary, limits Limits) (rowSou
 	}
 	t := &table{dict: dict, limits: limits, date1904: book.date1904}
 	source := &workbookLines{limits: limits}
-	if source.shared, err = readShared(book.shared); err != nil {
+	if source.shared, err = readShared(book.shared, limits); err != nil {
 		return nil, errDamaged(0)
 	}
 	for _, part := range book.sheets {
@@ -33,7 +32,7 @@ func openWorkbook(in io.Reader, dict *schemas.Dictionary, limits Limits) (rowSou
 			t.tell(schemas.SheetSkipped, line{sheet: part.name}, "", "隐藏的工作表", "it is hidden")
 			continue
 		}
-		source.sheets = append(source.sheets, part)
+		source.parts = append(source.parts, part)
 	}
 	t.lines = source
 	return t, nil
@@ -43,62 +42,32 @@ func openWorkbook(in io.Reader, dict *schemas.Dictionary, limits Limits) (rowSou
 type workbookLines struct {
 	limits Limits
 	shared []string
-	sheets []*sheetPart // the one that is being read and those to be read
-	rows   *sheetRows   // of the first of sheets; nil before it is opened
+	parts  []sheetPart // of the sheets that are still to be read
+	name   string      // of the sheet
+	sheet  *sheet      // whose lines are yielded; nil before the first
 }
 
 func (w *workbookLines) next() (line, error) {
-	for len(w.sheets) > 0 {
-		part := w.sheets[0]
-		if w.rows == nil {
-			if err := part.check(w.limits); err != nil {
-				return line{}, err
+	for {
+		if w.sheet != nil {
+			if l, ok := w.sheet.next(); ok {
+				l.sheet = w.name
+				return l, nil
 			}
-			var err error
-			if w.rows, err = part.rows(w.shared); err != nil {
-				return line{}, errDamaged(0)
+			if w.sheet.damage != nil {
+				return line{}, w.sheet.damage
 			}
 		}
-		err := w.rows.next()
-		if err == nil {
-			number := w.rows.number
-			return line{sheet: part.name, number: number, cells: part.fill(number, w.rows.cells), long: w.rows.long}, nil
+		if len(w.parts) == 0 {
+			return line{}, io.EOF
 		}
-		number := w.rows.number
-		if closing := w.close(); !errors.Is(err, io.EOF) || closing != nil {
-			return line{}, errDamaged(number)
+		part := w.parts[0]
+		var err error
+		if w.sheet, err = readSheet(part.file, w.shared, w.limits); err != nil {
+			return line{}, errDamaged(0)
 		}
-		w.sheets = w.sheets[1:]
+		w.name, w.parts = part.name, w.parts[1:]
 	}
-	return line{}, io.EOF
-}
-
-// fill gives each row of a vertically merged cell the value that the sheet
-// keeps only in its first.
-func (p *sheetPart) fill(number int, cells []string) []string {
-	for _, m := range p.merges {
-		switch {
-		case number == m.top && m.left < len(cells):
-			m.value = cells[m.left]
-		case number > m.top && number <= m.bottom && m.value != "":
-			for len(cells) <= m.left {
-				cells = append(cells, "")
-			}
-			if cells[m.left] == "" {
-				cells[m.left] = m.value
-			}
-		}
-	}
-	return cells
-}
-
-func (w *workbookLines) close() error {
-	if w.rows == nil {
-		return nil
-	}
-	err := w.rows.close()
-	w.rows = nil
-	return err
 }
 
 // oldWorkbook tells an encrypted workbook from one of the old binary formats;

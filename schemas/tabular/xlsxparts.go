@@ -5,18 +5,15 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"io"
 	"path"
 	"strings"
-
-	"github.com/xuri/excelize/v2"
 )
 
 // book is what the archive holds of use.
 type book struct {
-	sheets   []*sheetPart // in their order
-	shared   *zip.File    // the shared strings, nil if there are none
-	date1904 bool         // serial dates count from 1904
+	sheets   []sheetPart // in their order
+	shared   *zip.File   // the shared strings, nil if there are none
+	date1904 bool        // serial dates count from 1904
 }
 
 // sheetPart is one sheet and the part of the archive that holds it.
@@ -24,21 +21,9 @@ type sheetPart struct {
 	name   string
 	hidden bool
 	file   *zip.File
-	merges []*merge
 }
 
-// merge is a merged range of more than one row. Rows count from 1, the column
-// from 0.
-type merge struct {
-	top, bottom, left int
-	value             string
-}
-
-const (
-	mostParts  = 2000
-	mostDepth  = 100 // of elements in a sheet; those of real ones go a dozen deep
-	mostMerges = 10_000
-)
+const mostParts = 2000
 
 // readParts checks the archive's declared sizes against the limits, before
 // anything is unpacked, and finds the part of each sheet. The archive reader
@@ -105,7 +90,7 @@ func readParts(raw []byte, limits Limits) (*book, error) {
 		}
 		if f, ok := files[target]; ok && strings.Contains(target, "worksheets/") {
 			hidden := sheet.State == "hidden" || sheet.State == "veryHidden"
-			found.sheets = append(found.sheets, &sheetPart{name: sheet.Name, hidden: hidden, file: f})
+			found.sheets = append(found.sheets, sheetPart{name: sheet.Name, hidden: hidden, file: f})
 		}
 	}
 	return found, nil
@@ -123,84 +108,6 @@ func decodePart(f *zip.File, into any) error {
 	return xml.NewDecoder(in).Decode(into)
 }
 
-// check reads the sheet's XML to its end, so that a damaged sheet is refused
-// before a row of it is taken, and gathers the merged cells, which stand behind
-// the rows that need them.
-func (p *sheetPart) check(limits Limits) error {
-	in, err := p.file.Open()
-	if err != nil {
-		return errDamaged(0)
-	}
-	defer in.Close()
-	decoder := xml.NewDecoder(io.LimitReader(in, limits.Unzipped))
-	// RawToken is much faster than Token and leaves it to its user to match
-	// the ends.
-	var open []xml.Name
-	for {
-		token, err := decoder.RawToken()
-		if errors.Is(err, io.EOF) && len(open) == 0 {
-			return nil
-		}
-		if err != nil {
-			return errDamaged(0)
-		}
-		switch element := token.(type) {
-		case xml.StartElement:
-			if len(open) == mostDepth {
-				return errDamaged(0)
-			}
-			open = append(open, element.Name)
-			if element.Name.Local == "mergeCell" && len(p.merges) < mostMerges {
-				p.addMerge(attribute(element, "ref"))
-			}
-		case xml.EndElement:
-			if len(open) == 0 || open[len(open)-1] != element.Name {
-				return errDamaged(0)
-			}
-			open = open[:len(open)-1]
-		}
-	}
-}
-
 func errDamaged(line int) *Error {
 	return errMalformed(line, "工作表已损坏", "the sheet is damaged")
-}
-
-func attribute(element xml.StartElement, name string) string {
-	for _, a := range element.Attr {
-		if a.Name.Local == name {
-			return a.Value
-		}
-	}
-	return ""
-}
-
-// longNumber reports a whole number of more than 15 digits. A decimal fraction
-// of that length is only the tail of a binary one.
-func longNumber(s []byte) bool {
-	if len(s) <= 15 || len(s) > 64 {
-		return false
-	}
-	for _, c := range s {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return true
-}
-
-func (p *sheetPart) addMerge(ref string) {
-	from, to, ok := strings.Cut(ref, ":")
-	if !ok {
-		return
-	}
-	left, top, err := excelize.CellNameToCoordinates(from)
-	if err != nil {
-		return
-	}
-	_, bottom, err := excelize.CellNameToCoordinates(to)
-	if err != nil || bottom <= top {
-		return
-	}
-	p.merges = append(p.merges, &merge{top: top, bottom: bottom, left: left - 1})
 }

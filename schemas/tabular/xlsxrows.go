@@ -2,238 +2,153 @@ package tabular
 
 import (
 	"archive/zip"
-	"bufio"
+	"cmp"
 	"encoding/xml"
-	"errors"
-	"io"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
 )
 
-// sheetRows reads the rows of one sheet. That the XML is sound has been checked;
-// names are compared without their prefix, and what is not known is passed over.
-type sheetRows struct {
-	part    io.ReadCloser
-	decoder *xml.Decoder
-	shared  []string // the workbook's shared strings
-	number  int      // of the row that was read last
-	column  int      // of the cell that was read last
-	cells   []string // of that row; used again for the next
-	long    []int
-	text    []byte // of the cell that is being read
+// sheetHandler fills a sheet from its XML. What is not known is passed over.
+type sheetHandler struct {
+	*sheet
+	number  int // of the row that was begun last
+	column  int // of the cell that was begun last
+	kind    string
+	inRow   bool
+	inCell  bool
+	closed  bool // no more rows are taken
+	content capture
 }
 
 // mostRows is what a spreadsheet program can hold.
 const mostRows = 1 << 20
 
-var errOrder = errors.New("tabular: rows or cells are out of order")
-
-func (p *sheetPart) rows(shared []string) (*sheetRows, error) {
-	part, err := p.file.Open()
-	if err != nil {
+// readSheet reads a sheet's XML to its end.
+func readSheet(f *zip.File, shared []string, limits Limits) (*sheet, error) {
+	s := &sheet{shared: shared, open: make(map[int]merge)}
+	if err := walk(f, limits.Unzipped, &sheetHandler{sheet: s}); err != nil {
 		return nil, err
 	}
-	return &sheetRows{part: part, decoder: xml.NewDecoder(bufio.NewReader(part)), shared: shared}, nil
+	slices.SortStableFunc(s.merges, func(a, b merge) int { return cmp.Compare(a.top, b.top) })
+	return s, nil
 }
 
-func (r *sheetRows) close() error { return r.part.Close() }
-
-// next reads the next row that is written down, into number, cells and long. It
-// ends with io.EOF.
-func (r *sheetRows) next() error {
-	for {
-		token, err := r.decoder.RawToken()
-		if err != nil {
-			return err
-		}
-		switch element := token.(type) {
-		case xml.StartElement:
-			if element.Name.Local == "row" {
-				return r.row(element)
-			}
-		case xml.EndElement:
-			if element.Name.Local == "sheetData" {
-				return io.EOF
-			}
-		}
+func (h *sheetHandler) start(element xml.StartElement) {
+	switch name := element.Name.Local; {
+	case name == "mergeCell":
+		h.addMerge(attribute(element, "ref"))
+	case h.closed:
+	case h.inCell:
+		h.content.start(name)
+	case name == "c" && h.inRow:
+		h.startCell(element)
+	case name == "row" && !h.inRow:
+		h.startRow(element)
 	}
 }
 
-func (r *sheetRows) row(start xml.StartElement) error {
-	r.cells, r.long = r.cells[:0], nil
-	number := r.number + 1
-	if written := attribute(start, "r"); written != "" {
+func (h *sheetHandler) text(data []byte) {
+	if h.inCell {
+		h.content.text(data)
+	}
+}
+
+func (h *sheetHandler) end(name string) {
+	switch {
+	case h.closed:
+	case name == "c" && h.inCell:
+		h.inCell = false
+		h.endCell()
+	case h.inCell:
+		h.content.end(name)
+	case name == "row" && h.inRow:
+		h.inRow = false
+		h.rows = append(h.rows, sheetRow{int32(h.number), int32(len(h.cells))})
+	case name == "sheetData":
+		h.closed = true
+	}
+}
+
+func (h *sheetHandler) startRow(element xml.StartElement) {
+	number := h.number + 1
+	if written := attribute(element, "r"); written != "" {
 		n, err := strconv.Atoi(written)
 		if err != nil || n < number || n > mostRows {
-			return errOrder
+			h.stop()
+			return
 		}
 		number = n
 	}
-	r.number, r.column = number, -1
-	for {
-		token, err := r.decoder.RawToken()
-		if err != nil {
-			return err
-		}
-		switch element := token.(type) {
-		case xml.StartElement:
-			if element.Name.Local == "c" {
-				if err := r.cell(element); err != nil {
-					return err
-				}
-			}
-		case xml.EndElement:
-			if element.Name.Local == "row" {
-				return nil
-			}
-		}
-	}
+	h.number, h.column, h.inRow = number, -1, true
 }
 
-// cell reads one cell into its column, as the sheet holds it: a number as it is
-// written, not as it is shown.
-func (r *sheetRows) cell(start xml.StartElement) error {
-	column := r.column + 1
-	if ref := attribute(start, "r"); ref != "" {
+func (h *sheetHandler) startCell(element xml.StartElement) {
+	column := h.column + 1
+	if ref := attribute(element, "r"); ref != "" {
 		at, _, err := excelize.CellNameToCoordinates(ref)
 		if err != nil || at <= column {
-			return errOrder
+			h.stop()
+			return
 		}
 		column = at - 1
 	} else if column >= excelize.MaxColumns {
-		return errOrder
+		h.stop()
+		return
 	}
-	r.column = column
-	kind := attribute(start, "t")
-	if err := r.content(kind == "inlineStr"); err != nil {
-		return err
+	h.column, h.inCell = column, true
+	h.kind = attribute(element, "t")
+	if h.kind == "inlineStr" {
+		h.content.of("t")
+	} else {
+		h.content.of("v")
 	}
-	value := ""
-	switch kind {
+}
+
+// stop ends the rows before the one that has been begun.
+func (h *sheetHandler) stop() { h.damage, h.closed = errDamaged(h.number), true }
+
+// endCell keeps the cell if there is something in it: columns are counted by
+// what they hold.
+func (h *sheetHandler) endCell() {
+	content := h.content.gathered
+	cell := sheetCell{column: int32(h.column)}
+	switch h.kind {
 	case "s":
-		if at, err := strconv.Atoi(strings.TrimSpace(string(r.text))); err == nil && at >= 0 && at < len(r.shared) {
-			value = r.shared[at]
+		at, err := strconv.Atoi(strings.TrimSpace(string(content)))
+		if err != nil || at < 0 || at >= len(h.shared) || h.shared[at] == "" {
+			return
 		}
-	case "inlineStr":
-		value = unescape(string(r.text))
-	default:
-		value = string(r.text)
-		if (kind == "" || kind == "n") && longNumber(r.text) {
-			r.long = append(r.long, column)
+		cell.kind, cell.value = sharedCell, uint32(at)
+		h.cells = append(h.cells, cell)
+		return
+	case "inlineStr", "str":
+		content = []byte(unescape(string(content)))
+	case "", "n":
+		if longNumber(content) {
+			cell.kind = longCell
 		}
 	}
-	if value == "" {
-		return nil // columns are counted by what is in them
+	if len(content) == 0 {
+		return
 	}
-	for len(r.cells) < column {
-		r.cells = append(r.cells, "")
-	}
-	r.cells = append(r.cells, value)
-	return nil
+	h.texts = append(h.texts, content...)
+	cell.value = uint32(len(h.texts))
+	h.cells = append(h.cells, cell)
 }
 
-// content reads to the end of the cell and keeps its value, or of an inline
-// string its texts.
-func (r *sheetRows) content(inline bool) error {
-	r.text = r.text[:0]
-	if inline {
-		return r.texts("c")
+// longNumber reports a whole number of more than 15 digits. A decimal fraction
+// of that length is only the tail of a binary one.
+func longNumber(s []byte) bool {
+	if len(s) <= 15 || len(s) > 64 {
+		return false
 	}
-	inside := false
-	for {
-		token, err := r.decoder.RawToken()
-		if err != nil {
-			return err
-		}
-		switch element := token.(type) {
-		case xml.StartElement:
-			inside = element.Name.Local == "v"
-		case xml.EndElement:
-			if inside = false; element.Name.Local == "c" {
-				return nil
-			}
-		case xml.CharData:
-			if inside {
-				r.text = append(r.text, element...)
-			}
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return false
 		}
 	}
-}
-
-// texts appends all texts up to the end of the named element, but for the
-// phonetic ones that East Asian workbooks have beside a text.
-func (r *sheetRows) texts(end string) error {
-	inside, phonetic := false, false
-	for {
-		token, err := r.decoder.RawToken()
-		if err != nil {
-			return err
-		}
-		switch element := token.(type) {
-		case xml.StartElement:
-			inside = element.Name.Local == "t"
-			phonetic = phonetic || element.Name.Local == "rPh"
-		case xml.EndElement:
-			inside = false
-			switch element.Name.Local {
-			case end:
-				return nil
-			case "rPh":
-				phonetic = false
-			}
-		case xml.CharData:
-			if inside && !phonetic {
-				r.text = append(r.text, element...)
-			}
-		}
-	}
-}
-
-// readShared reads the texts that cells of all sheets refer to by number.
-func readShared(f *zip.File) ([]string, error) {
-	if f == nil {
-		return nil, nil // a workbook without texts
-	}
-	part, err := f.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer part.Close()
-	r := sheetRows{decoder: xml.NewDecoder(bufio.NewReader(part))}
-	var shared []string
-	for {
-		token, err := r.decoder.RawToken()
-		if errors.Is(err, io.EOF) {
-			return shared, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if start, ok := token.(xml.StartElement); ok && start.Name.Local == "si" {
-			r.text = r.text[:0]
-			if err := r.texts("si"); err != nil {
-				return nil, err
-			}
-			shared = append(shared, unescape(string(r.text)))
-		}
-	}
-}
-
-var escaped = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
-
-// unescape undoes the writing of characters that XML has no room for as _xHHHH_.
-func unescape(text string) string {
-	if !strings.Contains(text, "_x") {
-		return text
-	}
-	return escaped.ReplaceAllStringFunc(text, func(s string) string {
-		code, err := strconv.ParseUint(s[2:6], 16, 16)
-		if err != nil || code >= 0xd800 && code < 0xe000 {
-			return "" // half a character
-		}
-		return string(rune(code))
-	})
+	return true
 }

@@ -65,6 +65,37 @@ func TestSheetWithPrefixes(t *testing.T) {
 	}
 }
 
+// Damage to the order of rows is told where it is, with the row before it; the
+// rows up to there were good.
+func TestRowsOutOfOrderAreTold(t *testing.T) {
+	row := func(r string) string { return `<row r="` + r + `"><c><v>1</v></c></row>` }
+	rows, _, err := readAll(sheetArchive(t, sheetOf(row("2")+row("5")+row("4")+row("6"))))
+	var e *Error
+	if !errors.As(err, &e) || e.Line != 5 || len(rows) != 2 {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+}
+
+func TestMergedCells(t *testing.T) {
+	rows := ""
+	for r := 2; r <= 9; r++ {
+		rows += fmt.Sprintf(`<row r="%d"><c r="B%d"><v>%d</v></c></row>`, r, r, r)
+	}
+	rows = strings.Replace(rows, `<c r="B2">`, `<c r="A2"><v>甲</v></c><c r="B2">`, 1)
+	rows = strings.Replace(rows, `<c r="B5">`, `<c r="A5"><v>乙</v></c><c r="B5">`, 1)
+	sheet := strings.Replace(sheetOf(rows), "</sheetData>",
+		`</sheetData><mergeCells><mergeCell ref="A8:A9"/><mergeCell ref="A5:A6"/><mergeCell ref="A2:A4"/></mergeCells>`, 1)
+	got, _, err := readAll(sheetArchive(t, sheet))
+	var names []string
+	for _, row := range got {
+		names = append(names, values(row))
+	}
+	want := "CF_XDR_MC=甲 CF_WSH=2|CF_XDR_MC=甲 CF_WSH=3|CF_XDR_MC=甲 CF_WSH=4|CF_XDR_MC=乙 CF_WSH=5|CF_XDR_MC=乙 CF_WSH=6|CF_WSH=7|CF_WSH=8|CF_WSH=9"
+	if g := strings.Join(names, "|"); err != nil || g != want {
+		t.Errorf("%s %v, want %s", g, err, want)
+	}
+}
+
 // What would put a value into another's place, or hide rows, is refused.
 func TestDamagedSheetsAreRefused(t *testing.T) {
 	for name, sheet := range map[string]string{
