@@ -54,28 +54,26 @@ func (s *Service) appendEach(ctx context.Context, events []Event) error {
 	return s.Casebook.WaitFor(ctx, last)
 }
 
-// RegisterKey puts an agency's public key into the replicated directory. It is
-// in force once its entry is on the ledger.
-func (s *Service) RegisterKey(ctx context.Context, p Principal, uscc, name, label string, public []byte) (EntryID, error) {
+// RegisterKey puts an agency's key into the replicated directory, as the agency
+// claims it towards this region. It is in force once its entry is on the ledger.
+func (s *Service) RegisterKey(ctx context.Context, p Principal, c peers.AgencyClaim) (EntryID, error) {
 	if err := s.require(p, RoleOperator); err != nil {
 		return EntryID{}, err
 	}
-	if ident.CheckUSCC(uscc) != nil {
+	if ident.CheckUSCC(c.USCC) != nil {
 		return EntryID{}, Fail(KindInvalid, "USCC_CHECK", "统一社会信用代码校验不通过，请核对后重试", "the unified social credit code fails its check")
 	}
-	key, err := sm.ParsePublic[sm.Agency](public)
+	c.Region = s.Region
+	body, err := c.Encode()
 	if err != nil {
-		return EntryID{}, Fail(KindInvalid, "PUBLIC_KEY", "公钥应为曲线上的 65 字节未压缩点", "the public key must be an uncompressed point of 65 bytes on the curve")
+		return EntryID{}, Fail(KindInvalid, "AGENCY_KEY", "名称、标签或持有证明的格式不对", "name, label or proof is malformed: "+err.Error())
 	}
-	id := key.ID()
-	if k, ok := s.agencyKey(uscc, id); ok && k.Until == 0 {
-		return EntryID{}, Fail(KindConflict, "KEY_EXISTS", "该公钥已登记", "this key is registered already")
+	if !c.Proven(s.Sealer.Ledger) {
+		return EntryID{}, Fail(KindInvalid, peers.CodeProof,
+			"持有证明不成立：公钥没有为本账本、本区域和这些内容签名，请机关用 creditctl agency prove 重新生成",
+			"the proof does not hold: the key has not signed these very values for this region and ledger; the agency makes another with creditctl agency prove")
 	}
-	body, err := peers.EncodeAgencyKey(uscc, name, label, key)
-	if err != nil {
-		return EntryID{}, Fail(KindInvalid, "AGENCY_KEY", "名称或标签过长", "name or label is too long")
-	}
-	return s.govern(ctx, KindAgencyKey, body)
+	return s.decide(ctx, KindAgencyKey, body)
 }
 
 // RetireKey ends a key from its entry's place on the ledger on; what it signed
@@ -115,8 +113,7 @@ func (s *Service) agencyKey(uscc string, id sm.KeyID) (peers.AgencyKey, bool) {
 }
 
 // govern authors a governance entry of this region. Its natural key is its
-// body and the ledger's size, so that a key can be registered again after it
-// was retired.
+// body and the ledger's size, so that what was refused once can be said again.
 func (s *Service) govern(ctx context.Context, kind string, body []byte) (EntryID, error) {
 	size := s.Ledger.Head().Size
 	id := s.Sealer.Secret.EntryID(kind, body, uint32(size))

@@ -80,25 +80,24 @@ func (d *Directory) With(index uint64, origin Region, kind string, body []byte) 
 }
 
 func (d *Directory) withAgencyKey(index uint64, origin Region, body []byte) (*Directory, error) {
-	b, err := decodeBody[agencyKeyBody](body)
+	c, err := decodeAgencyClaim(origin, body)
 	if err != nil {
 		return nil, err
 	}
-	public, err := sm.ParsePublic[sm.Agency](b.Key)
-	if err != nil {
-		return nil, reject(CodeBodyMalformed, "key: not a point on the curve")
-	}
-	if d.used(public.Bytes()) {
+	if d.used(c.Key.Bytes()) {
 		return nil, reject(CodeKeyExists, "the key is a member's")
 	}
-	if _, ok := d.agencyKeys.Get(agencyRef(origin, public.ID())); ok {
+	if _, ok := d.agencyKeys.Get(agencyRef(origin, c.Key.ID())); ok {
 		return nil, reject(CodeKeyExists, "the key was registered before")
 	}
 	if d.agencyCount(origin) >= maxAgencyKeys {
 		return nil, reject(CodeKeyLimit, "the region has %d keys", maxAgencyKeys)
 	}
+	if !c.Proven(d.ledger) {
+		return nil, reject(CodeProof, "the key has not signed that it is this agency's in this region")
+	}
 	return d.after(index).setAgency(AgencyKey{
-		Region: origin, USCC: b.USCC, Name: b.Name, Label: b.Label, Public: public,
+		Region: origin, USCC: c.USCC, Name: c.Name, Label: c.Label, Public: c.Key,
 		Validity: Validity{From: index + 1},
 	}), nil
 }
@@ -238,7 +237,7 @@ func parseAgencyKey(record []byte) (AgencyKey, error) {
 		return k, err
 	}
 	k.USCC, k.Name, k.Label = string(uscc), string(name), string(label)
-	if err := (agencyKeyBody{USCC: k.USCC, Name: k.Name, Label: k.Label}).check(); err != nil {
+	if err := checkAgency(k.USCC, k.Name, k.Label); err != nil {
 		return k, err
 	}
 	k.Public, err = sm.ParsePublic[sm.Agency](point)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -29,18 +31,29 @@ func newDirectory(tb testing.TB) *Directory {
 	return d
 }
 
-func register(tb testing.TB, d *Directory, index uint64, r Region, uscc string, key *sm.AgencyPublic) *Directory {
+// claim is what the holder of a key claims on the ledger of d.
+func claim(d *Directory, r Region, uscc, label string, key *sm.AgencyKey) AgencyClaim {
+	c := AgencyClaim{Region: r, USCC: uscc, Name: "某机关", Label: label, Key: key.Public()}
+	return must(c.Prove(d.Ledger(), key))
+}
+
+// registration is the body that registers a key without a label.
+func registration(d *Directory, r Region, uscc string, key *sm.AgencyKey) []byte {
+	return must(claim(d, r, uscc, "", key).Encode())
+}
+
+func register(tb testing.TB, d *Directory, index uint64, r Region, uscc string, key *sm.AgencyKey) *Directory {
 	tb.Helper()
-	after, err := d.With(index, r, KindAgencyKey, must(EncodeAgencyKey(uscc, "某机关", "卡一", key)))
+	after, err := d.With(index, r, KindAgencyKey, must(claim(d, r, uscc, "卡一", key).Encode()))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return after
 }
 
-func retire(tb testing.TB, d *Directory, index uint64, r Region, uscc string, key *sm.AgencyPublic) *Directory {
+func retire(tb testing.TB, d *Directory, index uint64, r Region, uscc string, key *sm.AgencyKey) *Directory {
 	tb.Helper()
-	after, err := d.With(index, r, KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(uscc, key.ID())))
+	after, err := d.With(index, r, KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(uscc, key.Public().ID())))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -110,16 +123,16 @@ func TestAgencyKeyLife(t *testing.T) {
 		{registered, 9, false}, {registered, 10, false}, {registered, 11, true}, {registered, math.MaxUint64, true},
 		{retired, 11, true}, {retired, 20, true}, {retired, 21, false}, {retired, 22, false},
 	} {
-		if k, ok := at.d.AgencyKeyAt("120000", police, key.ID(), at.index); ok != at.good {
+		if k, ok := at.d.AgencyKeyAt("120000", police, key.Public().ID(), at.index); ok != at.good {
 			t.Errorf("next %d, at %d: %v", at.d.Next(), at.index, ok)
-		} else if ok && (!k.Public.Equal(key) || k.Name != "某机关" || k.Label != "卡一") {
+		} else if ok && (!k.Public.Equal(key.Public()) || k.Name != "某机关" || k.Label != "卡一") {
 			t.Errorf("another key: %+v", k)
 		}
 	}
-	if _, ok := registered.AgencyKeyAt("110000", police, key.ID(), 15); ok {
+	if _, ok := registered.AgencyKeyAt("110000", police, key.Public().ID(), 15); ok {
 		t.Error("Tianjin's registration counts for Beijing")
 	}
-	if _, ok := registered.AgencyKeyAt("120000", transport, key.ID(), 15); ok {
+	if _, ok := registered.AgencyKeyAt("120000", transport, key.Public().ID(), 15); ok {
 		t.Error("the police's key counts for the transport commission")
 	}
 	if got := retired.AgencyKeys("120000"); len(got) != 1 || got[0].Until != 21 {
@@ -132,7 +145,9 @@ func TestDirectoryRejects(t *testing.T) {
 	d := register(t, founded, 10, "120000", police, key)
 	retired := retire(t, d, 20, "120000", police, key)
 	tianjin, _ := d.Member("120000")
-	add := must(EncodeAgencyKey(police, "某机关", "", key))
+	add := registration(d, "120000", police, key)
+	members := claim(d, "110000", police, "", other)
+	members.Key = must(sm.ParsePublic[sm.Agency](tianjin.Batch.Bytes()))
 
 	for name, c := range map[string]struct {
 		d      *Directory
@@ -141,21 +156,20 @@ func TestDirectoryRejects(t *testing.T) {
 		body   []byte
 		code   string
 	}{
-		"member-add":          {d, "120000", "member-add", nil, CodeNotActive},
-		"an empty proposal":   {d, "120000", KindPropose, nil, CodeBodyMalformed},
-		"policy":              {d, "120000", "policy", nil, CodeNotActive},
-		"activate":            {d, "120000", "activate", nil, CodeNotActive},
-		"unknown kind":        {d, "120000", "agency-key ", add, CodeNotActive},
-		"a stranger":          {d, "150000", KindAgencyKey, add, CodeOriginUnknown},
-		"the key again":       {d, "120000", KindAgencyKey, add, CodeKeyExists},
-		"for another agency":  {d, "120000", KindAgencyKey, must(EncodeAgencyKey(transport, "某委", "", key)), CodeKeyExists},
-		"a retired key again": {retired, "120000", KindAgencyKey, add, CodeKeyExists},
-		"a member's key": {d, "110000", KindAgencyKey, must(EncodeAgencyKey(police, "某机关", "",
-			must(sm.ParsePublic[sm.Agency](tianjin.Batch.Bytes())))), CodeKeyExists},
-		"retire by a neighbour":   {d, "110000", KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(police, key.ID())), CodeKeyUnknown},
-		"retire another agency's": {d, "120000", KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(transport, key.ID())), CodeKeyUnknown},
-		"retire an unknown key":   {d, "120000", KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(police, other.ID())), CodeKeyUnknown},
-		"retire twice":            {retired, "120000", KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(police, key.ID())), CodeKeyRetired},
+		"member-add":              {d, "120000", "member-add", nil, CodeNotActive},
+		"an empty proposal":       {d, "120000", KindPropose, nil, CodeBodyMalformed},
+		"policy":                  {d, "120000", "policy", nil, CodeNotActive},
+		"activate":                {d, "120000", "activate", nil, CodeNotActive},
+		"unknown kind":            {d, "120000", "agency-key ", add, CodeNotActive},
+		"a stranger":              {d, "150000", KindAgencyKey, add, CodeOriginUnknown},
+		"the key again":           {d, "120000", KindAgencyKey, add, CodeKeyExists},
+		"for another agency":      {d, "120000", KindAgencyKey, registration(d, "120000", transport, key), CodeKeyExists},
+		"a retired key again":     {retired, "120000", KindAgencyKey, add, CodeKeyExists},
+		"a member's key":          {d, "110000", KindAgencyKey, must(members.Encode()), CodeKeyExists},
+		"retire by a neighbour":   {d, "110000", KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(police, key.Public().ID())), CodeKeyUnknown},
+		"retire another agency's": {d, "120000", KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(transport, key.Public().ID())), CodeKeyUnknown},
+		"retire an unknown key":   {d, "120000", KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(police, other.Public().ID())), CodeKeyUnknown},
+		"retire twice":            {retired, "120000", KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(police, key.Public().ID())), CodeKeyRetired},
 		"no body":                 {d, "120000", KindAgencyKey, nil, CodeBodyMalformed},
 		"the other kind's body":   {d, "120000", KindAgencyKeyRetire, add, CodeBodyMalformed},
 		"trailing bytes":          {d, "120000", KindAgencyKey, append(slices.Clone(add), 0), CodeBodyMalformed},
@@ -182,12 +196,14 @@ func TestDirectoryRejects(t *testing.T) {
 
 // Bodies that a lenient decoder reads alike are refused.
 func TestGovernanceBodyHasOneSpelling(t *testing.T) {
-	d, key := newDirectory(t), agencyKey("police 1")
+	d := newDirectory(t)
+	c := claim(d, "120000", police, "卡一", agencyKey("police 1"))
+	key, one := c.Key, must(c.Encode())
 	fields := func() map[string]any {
-		return map[string]any{"uscc": police, "name": "某机关", "key": key.Bytes(), "label": "卡一"}
+		return map[string]any{"uscc": police, "name": "某机关", "key": key.Bytes(), "label": "卡一", "proof": c.Proof}
 	}
 	canonical := must(cbor.CoreDetEncOptions().EncMode())
-	if got := must(canonical.Marshal(fields())); !bytes.Equal(got, must(EncodeAgencyKey(police, "某机关", "卡一", key))) {
+	if got := must(canonical.Marshal(fields())); !bytes.Equal(got, one) {
 		t.Fatalf("the encoder is not canonical: %x", got)
 	}
 	with := func(k string, v any) []byte {
@@ -200,17 +216,17 @@ func TestGovernanceBodyHasOneSpelling(t *testing.T) {
 		delete(f, k)
 		return must(canonical.Marshal(f))
 	}
-	one := must(EncodeAgencyKey(police, "某机关", "卡一", key))
 	indefinite := append(append([]byte{0xbf}, one[1:]...), 0xff)
-	longLength := append([]byte{0xb8, 0x04}, one[1:]...)
-	repeated := append([]byte{0xa5}, append(slices.Clone(one[1:]), one[1:1+4+2+65]...)...)
+	longLength := append([]byte{0xb8, 0x05}, one[1:]...)
+	repeated := append([]byte{0xa6}, append(slices.Clone(one[1:]), one[1:1+4+2+65]...)...)
 	for name, body := range map[string][]byte{
 		"length-first order": must(must(cbor.EncOptions{Sort: cbor.SortNone}.EncMode()).Marshal(struct {
 			USCC  string `cbor:"uscc"`
 			Name  string `cbor:"name"`
 			Key   []byte `cbor:"key"`
 			Label string `cbor:"label"`
-		}{police, "某机关", key.Bytes(), "卡一"})),
+			Proof []byte `cbor:"proof"`
+		}{police, "某机关", key.Bytes(), "卡一", c.Proof})),
 		"indefinite length": indefinite,
 		"long length":       longLength,
 		"repeated key":      repeated,
@@ -219,6 +235,10 @@ func TestGovernanceBodyHasOneSpelling(t *testing.T) {
 		"another capital":   bytes.Replace(one, []byte("uscc"), []byte("USCC"), 1),
 		"no label":          without("label"),
 		"no key":            without("key"),
+		"no proof":          without("proof"),
+		"empty proof":       with("proof", []byte{}),
+		"long proof":        with("proof", make([]byte, 73)),
+		"the region too":    with("region", "120000"),
 		"null name":         with("name", nil),
 		"name as bytes":     with("name", []byte("某机关")),
 		"empty name":        with("name", ""),
@@ -237,9 +257,25 @@ func TestGovernanceBodyHasOneSpelling(t *testing.T) {
 }
 
 func TestGovernanceVectors(t *testing.T) {
-	key := agencyKey("vector")
-	golden(t, "agency-key.hex", hexLine(must(EncodeAgencyKey(police, "天津市公安交通管理局", "卡一", key))))
-	golden(t, "agency-key-retire.hex", hexLine(must(EncodeAgencyKeyRetire(police, key.ID()))))
+	d, key := newDirectory(t), agencyKey("vector")
+	golden(t, "agency-key-retire.hex", hexLine(must(EncodeAgencyKeyRetire(police, key.Public().ID()))))
+	c := AgencyClaim{Region: "120000", USCC: police, Name: "天津市公安交通管理局", Label: "卡一", Key: key.Public()}
+	golden(t, "agency-claim.hex", hexLine(must(c.Statement())))
+
+	// A signature has a fresh nonce each time, so the proof is a kept one.
+	if *update {
+		c = must(c.Prove(d.Ledger(), key))
+		golden(t, "agency-key.hex", hexLine(must(c.Encode())))
+		golden(t, "agency-claim.json", must(c.MarshalFile()))
+	}
+	kept := must(ParseAgencyClaim(must(os.ReadFile(filepath.Join("testdata", "agency-claim.json")))))
+	if !kept.Proven(d.Ledger()) || !bytes.Equal(must(kept.Statement()), must(c.Statement())) {
+		t.Errorf("kept %+v, made %+v", kept, c)
+	}
+	golden(t, "agency-key.hex", hexLine(must(kept.Encode())))
+	if _, err := d.With(1, "120000", KindAgencyKey, must(kept.Encode())); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestKeyLimit(t *testing.T) {
@@ -247,9 +283,10 @@ func TestKeyLimit(t *testing.T) {
 	full := *d
 	full.Roster = d.clone()
 	full.agencies = []agenciesRecord{{Region: "120000", Count: maxAgencyKeys, root: &lateDigest{}}}
-	body := must(EncodeAgencyKey(police, "某机关", "", agencyKey("one too many")))
+	body := registration(d, "120000", police, agencyKey("one too many"))
 	_, err := full.With(1, "120000", KindAgencyKey, body)
 	wantCode(t, err, CodeKeyLimit)
+	body = registration(d, "110000", police, agencyKey("one too many"))
 	if _, err := full.With(1, "110000", KindAgencyKey, body); err != nil {
 		t.Errorf("Tianjin's keys count against Beijing: %v", err)
 	}
@@ -260,7 +297,7 @@ func TestKeyLimit(t *testing.T) {
 func TestDirectoryFold(t *testing.T) {
 	g := signedGenesis(t)
 	founded := must(NewDirectory(&g))
-	keys := []*sm.AgencyPublic{agencyKey("a"), agencyKey("b"), agencyKey("c")}
+	keys := []*sm.AgencyKey{agencyKey("a"), agencyKey("b"), agencyKey("c")}
 	regions := founded.Regions()
 	type name struct {
 		r Region
@@ -281,7 +318,7 @@ func TestDirectoryFold(t *testing.T) {
 				code  string
 			)
 			if rapid.Bool().Draw(t, "retire") {
-				after, err = d.With(index, n.r, KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(uscc, keys[n.k].ID())))
+				after, err = d.With(index, n.r, KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(uscc, keys[n.k].Public().ID())))
 				switch {
 				case !ok || known.USCC != uscc:
 					code = CodeKeyUnknown
@@ -292,7 +329,7 @@ func TestDirectoryFold(t *testing.T) {
 					model[n] = known
 				}
 			} else {
-				after, err = d.With(index, n.r, KindAgencyKey, must(EncodeAgencyKey(uscc, "某机关", "", keys[n.k])))
+				after, err = d.With(index, n.r, KindAgencyKey, registration(d, n.r, uscc, keys[n.k]))
 				if ok {
 					code = CodeKeyExists
 				} else {
@@ -320,10 +357,10 @@ func TestDirectoryFold(t *testing.T) {
 		at := rapid.Uint64Range(0, index+2).Draw(t, "at")
 		for n, want := range model {
 			good := want.From <= at && (want.Until == 0 || at < want.Until)
-			if _, ok := d.AgencyKeyAt(n.r, want.USCC, keys[n.k].ID(), at); ok != good {
+			if _, ok := d.AgencyKeyAt(n.r, want.USCC, keys[n.k].Public().ID(), at); ok != good {
 				t.Fatalf("%v at %d: %v, entries %+v", n, at, ok, want)
 			}
-			proof := must(d.ProveAgency(n.r, keys[n.k].ID()))
+			proof := must(d.ProveAgency(n.r, keys[n.k].Public().ID()))
 			if k, err := proof.Key(d.Root()); err != nil || k.Validity != want.Validity || k.USCC != want.USCC {
 				t.Fatalf("proof of %v: %+v, %v", n, k, err)
 			}
@@ -336,8 +373,9 @@ func FuzzWith(f *testing.F) {
 	founded := newDirectory(f)
 	key := agencyKey("police 1")
 	d := register(f, founded, 1, "120000", police, key)
-	f.Add(KindAgencyKey, must(EncodeAgencyKey(transport, "某委", "卡一", agencyKey("other"))))
-	f.Add(KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(police, key.ID())))
+	f.Add(KindAgencyKey, registration(d, "120000", transport, agencyKey("other")))
+	f.Add(KindAgencyKey, registration(d, "110000", transport, agencyKey("other")))
+	f.Add(KindAgencyKeyRetire, must(EncodeAgencyKeyRetire(police, key.Public().ID())))
 	f.Add("policy", []byte{0xa0})
 	f.Add(KindPropose, must(EncodeProposal(stage("120000", StageVoter))))
 	f.Add(KindPropose, must(EncodeProposal(Change{Change: ChangeLeave, Region: "110000"})))
@@ -349,7 +387,11 @@ func FuzzWith(f *testing.F) {
 		case err == nil && kind == KindAgencyKey:
 			keys := after.AgencyKeys("120000")
 			k := keys[slices.IndexFunc(keys, func(k AgencyKey) bool { return k.From == 3 })]
-			if again := must(EncodeAgencyKey(k.USCC, k.Name, k.Label, k.Public)); !bytes.Equal(again, body) {
+			c := must(decodeAgencyClaim("120000", body))
+			if !c.Proven(d.Ledger()) || !c.Key.Equal(k.Public) || c.USCC != k.USCC || c.Name != k.Name || c.Label != k.Label {
+				t.Fatalf("accepted %+v of %x", k, body)
+			}
+			if again := must(c.Encode()); !bytes.Equal(again, body) {
 				t.Fatalf("accepted %x, would write %x", body, again)
 			}
 		case err == nil && kind == KindPropose:
@@ -357,7 +399,7 @@ func FuzzWith(f *testing.F) {
 				t.Fatalf("accepted %x, would write %x", body, again)
 			}
 		case err == nil:
-			if _, ok := after.AgencyKeyAt("120000", police, key.ID(), 3); ok {
+			if _, ok := after.AgencyKeyAt("120000", police, key.Public().ID(), 3); ok {
 				t.Fatal("retired, and in force")
 			}
 		case !errors.As(err, &rejection):
@@ -368,7 +410,7 @@ func FuzzWith(f *testing.F) {
 
 func BenchmarkRegister(b *testing.B) {
 	d := newDirectory(b)
-	body := must(EncodeAgencyKey(police, "某机关", "卡一", agencyKey("police 1")))
+	body := registration(d, "120000", police, agencyKey("police 1"))
 	for b.Loop() {
 		must(d.With(1, "120000", KindAgencyKey, body))
 	}

@@ -173,8 +173,10 @@ func TestJoinDemandsProof(t *testing.T) {
 	squatting.Node.Addr = "GW-110000.example:8443"
 	c.refuses(CodeNodeExists, c.join(squatting))
 	agency := f
-	c.d = register(t, c.d, c.index, "120000", police, must(sm.ParsePublic[sm.Agency](f.Batch.Bytes())))
-	c.index++
+	claimed := AgencyClaim{Region: "120000", USCC: police, Name: "某机关", Key: must(sm.ParsePublic[sm.Agency](f.Batch.Bytes()))}
+	if err := c.say("120000", KindAgencyKey, must(must(claimed.Prove(c.d.Ledger(), f.batch)).Encode())); err != nil {
+		t.Fatal(err)
+	}
 	c.refuses(CodeKeyExists, c.join(agency))
 }
 
@@ -265,7 +267,7 @@ func TestRevocation(t *testing.T) {
 	agency := agencyKey("stolen")
 	c.d = register(t, c.d, c.index, "120000", police, agency)
 	c.index++
-	stolen := agency.ID()
+	stolen := agency.Public().ID()
 	from := c.index - 1
 	c.must(Change{Change: ChangeKeyRevoke, Region: "120000", Purpose: "agency", KeyID: stolen[:], SuspectFrom: from})
 	if a, ok := c.d.AgencyKeyAt("120000", police, stolen, c.index); ok || a.InForce() && ok {

@@ -61,13 +61,6 @@ func reject(code, format string, args ...any) error {
 	return &Rejection{Code: code, Reason: fmt.Sprintf(format, args...)}
 }
 
-type agencyKeyBody struct {
-	USCC  string `cbor:"uscc"`
-	Name  string `cbor:"name"`
-	Key   []byte `cbor:"key"`
-	Label string `cbor:"label"`
-}
-
 type agencyKeyRetireBody struct {
 	USCC  string `cbor:"uscc"`
 	KeyID []byte `cbor:"key_id"`
@@ -94,16 +87,6 @@ func mustMode[M any](mode M, err error) M {
 	return mode
 }
 
-// EncodeAgencyKey makes the body of an agency-key entry. The label tells an
-// agency's keys apart for people, such as the number of a smart card.
-func EncodeAgencyKey(uscc, name, label string, key *sm.AgencyPublic) ([]byte, error) {
-	b := agencyKeyBody{USCC: uscc, Name: name, Key: key.Bytes(), Label: label}
-	if err := b.check(); err != nil {
-		return nil, err
-	}
-	return bodyEncoding.Marshal(b)
-}
-
 // EncodeAgencyKeyRetire makes the body of an agency-key-retire entry.
 func EncodeAgencyKeyRetire(uscc string, id sm.KeyID) ([]byte, error) {
 	b := agencyKeyRetireBody{USCC: uscc, KeyID: id[:]}
@@ -111,19 +94,6 @@ func EncodeAgencyKeyRetire(uscc string, id sm.KeyID) ([]byte, error) {
 		return nil, err
 	}
 	return bodyEncoding.Marshal(b)
-}
-
-func (b agencyKeyBody) check() error {
-	if err := checkUSCC(b.USCC); err != nil {
-		return err
-	}
-	if err := checkText(b.Name, 1, maxName); err != nil {
-		return fmt.Errorf("name: %w", err)
-	}
-	if err := checkText(b.Label, 0, maxLabel); err != nil {
-		return fmt.Errorf("label: %w", err)
-	}
-	return nil
 }
 
 func (b agencyKeyRetireBody) check() error {

@@ -78,8 +78,8 @@ func signedGenesis(tb testing.TB) Genesis {
 	return g
 }
 
-func agencyKey(seed string) *sm.AgencyPublic {
-	return must(sm.Generate[sm.Agency](seeded("agency " + seed))).Public()
+func agencyKey(seed string) *sm.AgencyKey {
+	return must(sm.Generate[sm.Agency](seeded("agency " + seed)))
 }
 
 func seeded(seed string) *rand.ChaCha8 {

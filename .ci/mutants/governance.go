@@ -105,6 +105,20 @@ var governanceChecks = []mutant{
 		pkg:   "./exchange/receipt", run: "^TestRevokedKeyLeavesDoubt$",
 	},
 	{
+		check: "proof of an agency's key",
+		file:  "peers/directory.go",
+		old:   `if !c.Proven(d.ledger) {`,
+		new:   `if false {`,
+		pkg:   "./peers", run: "^TestNobodyRegistersAnothersKey$", quick: true,
+	},
+	{
+		check: "region in the claim of an agency's key",
+		file:  "peers/agencyclaim.go",
+		old:   `bodyEncoding.Marshal(claimed{c.Region, `,
+		new:   `bodyEncoding.Marshal(claimed{"", `,
+		pkg:   "./peers", run: "^TestNobodyRegistersAnothersKey$",
+	},
+	{
 		check: "handover by the old witnesses",
 		file:  "peers/handover.go",
 		old: `c, _, err := h.Judge(o.Checkpoint)

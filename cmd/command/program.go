@@ -16,6 +16,9 @@ import (
 type Program struct {
 	Out, Err io.Writer
 	Env      func(string) string
+	// Prompt asks for a secret on the terminal without showing it. It is nil
+	// when there is no terminal.
+	Prompt func(question string) ([]byte, error)
 
 	Lang Language // set by Run
 	JSON bool     // --json: results on Out as JSON

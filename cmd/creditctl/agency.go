@@ -2,12 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/asn1"
-	"encoding/pem"
-	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -20,33 +15,31 @@ import (
 
 func (p *program) agencyCommand() *cobra.Command {
 	return command.Group("agency", p.Say(text{"单位签名公钥", "agencies' signing keys"}),
-		p.agencyAdd(), p.agencyList(), p.agencyRetire())
+		p.agencyProve(), p.agencyAdd(), p.agencyList(), p.agencyRetire())
 }
 
 func (p *program) agencyAdd() *cobra.Command {
-	var name, label string
 	var wait time.Duration
 	cmd := &cobra.Command{
-		Use:     "add USCC PUBLIC-KEY-FILE",
-		Short:   p.Say(text{"登记单位的 SM2 公钥（PEM）", "register an agency's SM2 public key (PEM)"}),
-		Example: "  openssl pkey -in key.pem -pubout -out pub.pem\n  creditctl agency add 12120000000003025Y pub.pem --name 天津市交通运输综合行政执法总队",
-		Args:    cobra.ExactArgs(2),
+		Use:     "add CLAIM-FILE",
+		Short:   p.Say(text{"登记单位的公钥（用单位交来的声明文件）", "register an agency's key, by the claim that the agency has handed in"}),
+		Example: "  creditctl agency add claim.json --wait 30s",
+		Args:    cobra.ExactArgs(1),
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, args []string) error {
-			key, err := readPublic(args[1])
+			claim, err := readClaim(args[0])
 			if err != nil {
 				return err
 			}
-			entry, err := c.AddKey(cmd.Context(), args[0], httpapi.NewKey{Name: name, Label: label, Public: key.Bytes()})
+			entry, err := c.AddKey(cmd.Context(), claim.USCC, httpapi.NewKey{
+				Name: claim.Name, Label: claim.Label, Public: claim.Key.Bytes(), Proof: claim.Proof,
+			})
 			if err != nil {
 				return err
 			}
-			return p.keyChange(cmd.Context(), c, args[0], entry, wait, func(k httpapi.AgencyKey) bool { return k.Until == 0 })
+			return p.keyChange(cmd.Context(), c, claim.USCC, entry, wait, func(k httpapi.AgencyKey) bool { return k.Until == 0 })
 		}),
 	}
-	cmd.Flags().StringVar(&name, "name", "", p.Say(text{"单位名称", "name of the agency"}))
-	cmd.Flags().StringVar(&label, "label", "", p.Say(text{"公钥标签，如 卡一", "label of the key, such as card-1"}))
 	waitFlag(p, cmd, &wait)
-	_ = cmd.MarkFlagRequired("name") // it fails for an unknown flag only
 	return cmd
 }
 
@@ -144,56 +137,4 @@ func (p *program) keyChange(ctx context.Context, c *httpapi.Client, uscc string,
 		p.print(text{"已受理，入账后生效：公钥 %s", "accepted, in force once on the ledger: key %s"}, entry.KeyID)
 	}
 	return nil
-}
-
-// publicKeyInfo is SubjectPublicKeyInfo of RFC 5280.
-type publicKeyInfo struct {
-	Algorithm struct {
-		Algorithm asn1.ObjectIdentifier
-		Curve     asn1.ObjectIdentifier
-	}
-	Key asn1.BitString
-}
-
-var (
-	oidECKey = asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}
-	oidSM2   = asn1.ObjectIdentifier{1, 2, 156, 10197, 1, 301} // GM/T 0006
-)
-
-const maxKeyFile = 16 << 10
-
-// readPublic reads an SM2 public key as OpenSSL writes it.
-func readPublic(name string) (*sm.AgencyPublic, error) {
-	raw, err := os.ReadFile(name)
-	if err != nil {
-		return nil, usageError(&message{Text: text{"读不到公钥文件", "can't read the public key file"}, Cause: err})
-	}
-	key, err := parsePublic(raw)
-	if err != nil {
-		hint := text{"用 openssl pkey -in key.pem -pubout 导出公钥", "write one with openssl pkey -in key.pem -pubout"}
-		return nil, &message{Text: text{"不是 SM2 公钥文件", "not a file of an SM2 public key"}, Cause: err, Hint: hint}
-	}
-	return key, nil
-}
-
-func parsePublic(raw []byte) (*sm.AgencyPublic, error) {
-	if len(raw) > maxKeyFile {
-		return nil, errors.New("too long")
-	}
-	block, _ := pem.Decode(raw)
-	if block == nil {
-		return nil, errors.New("no PEM in it")
-	}
-	if strings.Contains(block.Type, "PRIVATE") {
-		return nil, errors.New("it holds a private key, which stays with the agency")
-	}
-	var info publicKeyInfo
-	rest, err := asn1.Unmarshal(block.Bytes, &info)
-	if err != nil || len(rest) > 0 {
-		return nil, errors.New("no SubjectPublicKeyInfo in it")
-	}
-	if !info.Algorithm.Algorithm.Equal(oidECKey) || !info.Algorithm.Curve.Equal(oidSM2) {
-		return nil, errors.New("its curve is not SM2")
-	}
-	return sm.ParsePublic[sm.Agency](info.Key.RightAlign())
 }

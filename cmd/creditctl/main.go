@@ -36,7 +36,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	p := &program{
-		Program: command.Program{Out: os.Stdout, Err: os.Stderr, Env: os.Getenv},
+		Program: command.Program{Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Prompt: command.TerminalPrompt(os.Stdin, os.Stderr)},
 		now:     time.Now, http: &http.Client{},
 		terminal: term.IsTerminal(int(os.Stderr.Fd())),
 	}

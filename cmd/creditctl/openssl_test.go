@@ -12,47 +12,124 @@ import (
 	"github.com/xinqiao/creditgw/crypto/sm"
 )
 
-// The example of `creditctl canonical --help`, done by OpenSSL: its signature
-// over the printed bytes is the agency's over the record, under the key that
-// `agency add` reads from OpenSSL's own file.
-func TestOpenSSLSignsWhatCanonicalPrints(t *testing.T) {
+// opensslBench is a directory in which OpenSSL and creditctl work together.
+type opensslBench struct {
+	t   *testing.T
+	dir string
+	env map[string]string
+}
+
+func newOpenSSLBench(t *testing.T) *opensslBench {
+	t.Helper()
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("no openssl")
 	}
-	dir := t.TempDir()
-	at := func(name string) string { return filepath.Join(dir, name) }
-	openssl := func(args ...string) {
-		t.Helper()
-		if out, err := exec.Command("openssl", args...).CombinedOutput(); err != nil {
-			t.Fatalf("openssl %v: %v\n%s", args, err, out)
-		}
-	}
-	openssl("genpkey", "-algorithm", "SM2", "-out", at("key.pem"))
-	openssl("pkey", "-in", at("key.pem"), "-pubout", "-out", at("pub.pem"))
+	b := &opensslBench{t, t.TempDir(), map[string]string{}}
+	b.openssl("genpkey", "-algorithm", "SM2", "-out", b.at("key.pem"))
+	b.openssl("pkey", "-in", b.at("key.pem"), "-pubout", "-out", b.at("pub.pem"))
+	return b
+}
 
+func (b *opensslBench) at(name string) string { return filepath.Join(b.dir, name) }
+
+func (b *opensslBench) read(name string) []byte {
+	b.t.Helper()
+	raw, err := os.ReadFile(b.at(name))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return raw
+}
+
+func (b *opensslBench) openssl(args ...string) {
+	b.t.Helper()
+	if out, err := exec.Command("openssl", args...).CombinedOutput(); err != nil {
+		b.t.Fatalf("openssl %v: %v\n%s", args, err, out)
+	}
+}
+
+// sign makes sig of message, as the help of creditctl has it.
+func (b *opensslBench) sign() {
+	b.t.Helper()
+	b.openssl("dgst", "-sm3", "-sign", b.at("key.pem"), "-sigopt", "distid:1234567812345678", "-out", b.at("sig"), b.at("message"))
+}
+
+// creditctl runs a command offline, under the genesis of testdata.
+func (b *opensslBench) creditctl(want int, args ...string) {
+	b.t.Helper()
 	var out, stderr bytes.Buffer
-	p := &program{Program: command.Program{Out: &out, Err: &stderr, Env: func(string) string { return "" }}, now: time.Now}
-	args := []string{"canonical", filepath.Join("testdata", "two-rows.json"), "--row", "1",
-		"--genesis", filepath.Join("testdata", "genesis.json"), "-o", at("message")}
-	if code := p.run(t.Context(), args); code != exitDone {
-		t.Fatalf("exit %d: %s", code, &stderr)
+	p := &program{Program: command.Program{Out: &out, Err: &stderr, Env: func(name string) string { return b.env[name] }}, now: time.Now}
+	args = append(args, "--genesis", filepath.Join("testdata", "genesis.json"))
+	if code := p.run(b.t.Context(), args); code != want {
+		b.t.Fatalf("creditctl %v: exit %d: %s", args, code, &stderr)
 	}
-	openssl("dgst", "-sm3", "-sign", at("key.pem"), "-sigopt", "distid:1234567812345678", "-out", at("sig"), at("message"))
+}
 
-	key, err := readPublic(at("pub.pem"))
+// The example of `creditctl canonical --help`, done by OpenSSL: its signature
+// over the printed bytes is the agency's over the record.
+func TestOpenSSLSignsWhatCanonicalPrints(t *testing.T) {
+	b := newOpenSSLBench(t)
+	b.creditctl(exitDone, "canonical", filepath.Join("testdata", "two-rows.json"), "--row", "1", "-o", b.at("message"))
+	b.sign()
+	key, err := parsePublic(b.read("pub.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sig, err := readSignature(at("sig"))
+	sig, err := readSignature(b.at("sig"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	message, err := os.ReadFile(at("message"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	message := b.read("message")
 	ledger, record := sm.Digest(message[1+len(sm.LabelAuthor):][:sm.DigestSize]), message[1+len(sm.LabelAuthor)+sm.DigestSize:]
 	if err := key.Verify(sm.LabelAuthor, ledger, record, sig); err != nil {
 		t.Error(err)
+	}
+}
+
+// The examples of `creditctl agency prove --help`: a key that OpenSSL made is
+// claimed from its file under a passphrase, or by what OpenSSL signs.
+func TestOpenSSLClaimsAKey(t *testing.T) {
+	b := newOpenSSLBench(t)
+	genesis, err := readGenesis(filepath.Join("testdata", "genesis.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prove := func(want int, name, keyFile string, more ...string) {
+		t.Helper()
+		b.creditctl(want, append([]string{"agency", "prove", "12120000000003025Y", b.at(keyFile),
+			"--region", "120000", "--name", name, "--label", "卡一"}, more...)...)
+	}
+	claims := func(file string) {
+		t.Helper()
+		claim, err := readClaim(b.at(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := parsePublic(b.read("pub.pem"))
+		if err != nil || !claim.Key.Equal(key) || !claim.Proven(genesis.LedgerID()) || claim.Name != "某总队" || claim.Region != "120000" {
+			t.Errorf("%s: claim %+v: %v", file, claim, err)
+		}
+	}
+
+	prove(exitDone, "某总队", "pub.pem", "--to-sign", b.at("message"))
+	b.sign()
+	prove(exitDone, "某总队", "pub.pem", "--signature", b.at("sig"), "-o", b.at("by-openssl.json"))
+	claims("by-openssl.json")
+	prove(exitInvalid, "别的总队", "pub.pem", "--signature", b.at("sig"), "-o", b.at("renamed.json"))
+	prove(exitUsage, "某总队", "pub.pem", "-o", b.at("unsigned.json"))
+
+	b.openssl("pkcs8", "-topk8", "-in", b.at("key.pem"), "-v2", "sm4-cbc", "-v2prf", "hmacWithSHA256",
+		"-passout", "pass:correct horse", "-out", b.at("encrypted.pem"))
+	b.env["CREDITCTL_PASSPHRASE"] = "correct horse"
+	prove(exitDone, "某总队", "encrypted.pem", "-o", b.at("by-file.json"))
+	claims("by-file.json")
+	prove(exitUsage, "某总队", "encrypted.pem", "--to-sign", b.at("message"))
+	prove(exitInvalid, "某总队", "key.pem", "-o", b.at("plain.json"))
+	b.env["CREDITCTL_PASSPHRASE"] = "correct hearse"
+	prove(exitInvalid, "某总队", "encrypted.pem", "-o", b.at("unopened.json"))
+	for _, name := range []string{"renamed.json", "unsigned.json", "plain.json", "unopened.json"} {
+		if _, err := os.Stat(b.at(name)); err == nil {
+			t.Errorf("%s was written", name)
+		}
 	}
 }

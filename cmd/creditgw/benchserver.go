@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/consensus"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/outbox"
@@ -81,7 +82,7 @@ func (p *program) benchServe(ctx context.Context, dir, profile, samples string, 
 		defer pprof.StopCPUProfile()
 	}
 	logger := slog.New(slog.NewJSONHandler(p.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	pass, err := readPassphraseFile(filepath.Join(dir, benchPassphrase))
+	pass, err := command.ReadPassphraseFile(filepath.Join(dir, benchPassphrase))
 	if err != nil {
 		return err
 	}

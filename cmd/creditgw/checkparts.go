@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/consensus"
 	"github.com/xinqiao/creditgw/exchange/access"
 	"github.com/xinqiao/creditgw/exchange/casebook"
@@ -99,7 +100,7 @@ func checkIdentity(c *partCheck, f checkFlags, _ func(done, total int64)) {
 	}
 	c.Entries++
 	if f.passphraseFile != "" {
-		pass, err := readPassphraseFile(f.passphraseFile)
+		pass, err := command.ReadPassphraseFile(f.passphraseFile)
 		if err == nil {
 			_, _, err = loadKeys(f.dir, pass)
 		}

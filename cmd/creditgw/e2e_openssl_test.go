@@ -4,11 +4,10 @@ package main
 
 import (
 	"bytes"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/xinqiao/creditgw/consensus/ledger"
@@ -31,7 +30,11 @@ func TestServeAndOpenSSL(t *testing.T) {
 
 	openssl.run("genpkey", "-algorithm", "SM2", "-out", "key.pem")
 	operator := origin.client(exchange.RoleOperator)
-	key, err := operator.AddKey(origin.context(), tianjinAuthority, httpapi.NewKey{Name: "处罚机关", Public: openssl.public("key.pem")})
+	claim := c.claim(openssl, origin.region, tianjinAuthority)
+	if _, err := home.client(exchange.RoleOperator).AddKey(home.context(), tianjinAuthority, claim); err == nil || !strings.Contains(err.Error(), peers.CodeProof) {
+		t.Errorf("another region registers the key: %v", err)
+	}
+	key, err := operator.AddKey(origin.context(), tianjinAuthority, claim)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +133,30 @@ func (c *cluster) canonical(record map[string]string) []byte {
 	return message
 }
 
+// claim is what creditctl makes of an agency's key.pem that OpenSSL keeps.
+func (c *cluster) claim(openssl openssl, region peers.Region, uscc string) httpapi.NewKey {
+	c.t.Helper()
+	openssl.run("pkey", "-in", "key.pem", "-pubout", "-out", "pub.pem")
+	prove := func(more ...string) {
+		c.t.Helper()
+		args := append([]string{"agency", "prove", uscc, "pub.pem", "--region", string(region), "--name", "处罚机关",
+			"--genesis", filepath.Join(c.dir, genesisName)}, more...)
+		cmd := exec.CommandContext(c.t.Context(), built(c.t, "creditctl"), args...)
+		cmd.Dir = openssl.dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			c.t.Fatalf("creditctl %v: %v\n%s", args, err, out)
+		}
+	}
+	prove("--to-sign", "claimed")
+	openssl.sign("key.pem", openssl.read("claimed"))
+	prove("--signature", "sig", "-o", "claim.json")
+	claim, err := peers.ParseAgencyClaim(openssl.read("claim.json"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return httpapi.NewKey{Name: claim.Name, Label: claim.Label, Public: claim.Key.Bytes(), Proof: claim.Proof}
+}
+
 // openssl is a directory in which OpenSSL runs.
 type openssl struct {
 	t   *testing.T
@@ -194,21 +221,4 @@ func (o openssl) verifies(key string, message, sig []byte) bool {
 	o.write("sig", sig)
 	_, err := o.try(append([]string{"pkeyutl", "-verify", "-pubin", "-inkey", key, "-in", "message", "-sigfile", "sig"}, sm2...)...)
 	return err == nil
-}
-
-// subjectPublicKeyInfo is that of RFC 5280.
-type subjectPublicKeyInfo struct {
-	Algorithm pkix.AlgorithmIdentifier
-	PublicKey asn1.BitString
-}
-
-// public returns the 65 bytes of a key's point.
-func (o openssl) public(key string) []byte {
-	o.t.Helper()
-	o.run("pkey", "-in", key, "-pubout", "-outform", "DER", "-out", "public.der")
-	var info subjectPublicKeyInfo
-	if rest, err := asn1.Unmarshal(o.read("public.der"), &info); err != nil || len(rest) > 0 {
-		o.t.Fatalf("public key: %v", err)
-	}
-	return info.PublicKey.Bytes
 }

@@ -25,18 +25,14 @@ type program struct {
 	in   io.Reader
 	now  func() time.Time
 	rand io.Reader
-	// prompt asks for a secret on the terminal without showing it. It is nil
-	// when there is nobody to ask.
-	prompt func(question string) ([]byte, error)
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	p := &program{
-		Program: command.Program{Out: os.Stdout, Err: os.Stderr, Env: os.Getenv},
+		Program: command.Program{Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Prompt: command.TerminalPrompt(os.Stdin, os.Stderr)},
 		in:      os.Stdin, now: time.Now, rand: rand.Reader,
-		prompt: terminalPrompt(os.Stdin, os.Stderr),
 	}
 	os.Exit(p.run(ctx, os.Args[1:]))
 }

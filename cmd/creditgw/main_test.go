@@ -131,7 +131,7 @@ func TestPromptTwice(t *testing.T) {
 	for _, name := range []string{"a slip", "short", "same", "right"} {
 		left := answers[name]
 		p, _, errOut := testProgram(nil)
-		p.prompt = func(string) ([]byte, error) {
+		p.Prompt = func(string) ([]byte, error) {
 			answer := left[0]
 			left = left[1:]
 			return []byte(answer), nil

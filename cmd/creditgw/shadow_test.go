@@ -66,7 +66,13 @@ func keyBatch(t *testing.T, cfg nodeConfig, directory *peers.Directory) (raw, fo
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, err := peers.EncodeAgencyKey(tianjinAuthority, "某机关", "", agency.Public())
+	claim, err := peers.AgencyClaim{
+		Region: cfg.Self.Region, USCC: tianjinAuthority, Name: "某机关", Key: agency.Public(),
+	}.Prove(directory.Ledger(), agency)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := claim.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}

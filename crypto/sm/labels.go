@@ -15,6 +15,9 @@ const (
 	LabelAuthor Label = "xinqiao/v1/author"
 	// LabelFile: an agency's detached signature over a submitted file.
 	LabelFile Label = "xinqiao/v1/file"
+	// LabelAgencyKey: an agency key's signature over the claim that it is this
+	// agency's, in this region.
+	LabelAgencyKey Label = "xinqiao/v1/agency-key"
 	// LabelPeer: a node's proof of identity on a transport connection.
 	LabelPeer Label = "xinqiao/v1/peer"
 	// LabelRoot: a node's word on its root at a size. No message has it any

@@ -99,8 +99,10 @@ func (b *book) write(r peers.Region, n int, keys ...clear) *Batch {
 			key := keys[i-n]
 			h.Class, h.Kind, h.BodyDigest = exchange.ClassGovernance, key.kind, sm.Sum(key.body)
 			out.Clear[i] = key.body
-			if key.kind != peers.KindAnchor {
-				b.directory = must[*peers.Directory](b.t)(b.directory.With(first+uint64(i), r, h.Kind, key.body))
+			// What no honest node would take is written all the same, for the
+			// audit to find.
+			if after, err := b.directory.With(first+uint64(i), r, h.Kind, key.body); err == nil {
+				b.directory = after
 			}
 		}
 		out.Headers = append(out.Headers, must[[]byte](b.t)(h.Marshal()))
@@ -142,9 +144,13 @@ func (b *book) keep() {
 	b.pages = append(b.pages, page{checkpoint: b.cosigned(b.stated(), beijing, tianjin, hebei)})
 }
 
-func agencyKey(t testing.TB) clear {
-	key := must[*sm.AgencyKey](t)(sm.Generate[sm.Agency](rand.Reader))
-	return clear{exchange.KindAgencyKey, must[[]byte](t)(peers.EncodeAgencyKey("12120000000003025Y", "某机关", "", key.Public()))}
+// agencyKey is a new key that an agency of Tianjin claims.
+func (b *book) agencyKey() clear {
+	b.t.Helper()
+	key := must[*sm.AgencyKey](b.t)(sm.Generate[sm.Agency](rand.Reader))
+	claim := peers.AgencyClaim{Region: tianjin, USCC: "12120000000003025Y", Name: "某机关", Key: key.Public()}
+	claim = must[peers.AgencyClaim](b.t)(claim.Prove(b.ledger, key))
+	return clear{exchange.KindAgencyKey, must[[]byte](b.t)(claim.Encode())}
 }
 
 func anchor(t testing.TB, size uint64) clear {
@@ -157,7 +163,7 @@ func story(t testing.TB) *book {
 	b.write(tianjin, 2)
 	b.write(beijing, 1)
 	b.keep()
-	b.write(tianjin, 1, agencyKey(t))
+	b.write(tianjin, 1, b.agencyKey())
 	b.write(hebei, 3)
 	b.keep()
 	b.write(tianjin, 2)
@@ -261,7 +267,7 @@ func TestTheFirstDifferenceIsNamed(t *testing.T) {
 			preamble(b, b.pages[3].batch, func(p *exchange.Preamble) { p.Previous[0] ^= 1 })
 		}},
 		"a governance body is missing": {CodeGovernance, 4, func(b *book) { b.pages[3].batch.Clear = nil }},
-		"another governance body":      {CodeGovernance, 4, func(b *book) { b.pages[3].batch.Clear[1] = agencyKey(t).body }},
+		"another governance body":      {CodeGovernance, 4, func(b *book) { b.pages[3].batch.Clear[1] = b.agencyKey().body }},
 		"a checkpoint of another root": {CodeCheckpoint, 3, func(b *book) {
 			c := *b.pages[2].checkpoint
 			c.Root[0] ^= 1
@@ -288,6 +294,20 @@ func TestTheFirstDifferenceIsNamed(t *testing.T) {
 		if code, index := read(a, b.pages); code != c.code || index != c.index {
 			t.Errorf("%s: %q at %d, want %s at %d", name, code, index, c.code, c.index)
 		}
+	}
+}
+
+// A ledger on which a region has registered another region's agency key, with
+// all regions in it, is none.
+func TestAnothersAgencyKey(t *testing.T) {
+	b := newBook(t)
+	key := b.agencyKey()
+	b.write(tianjin, 1, key)
+	b.write(hebei, 1, key)
+	b.keep()
+	a := must[*Auditor](t)(New(&b.genesis))
+	if code, index := read(a, b.pages); code != CodeGovernance || index != 3 {
+		t.Errorf("%q at %d, want %s at 3", code, index, CodeGovernance)
 	}
 }
 

@@ -123,7 +123,9 @@ func TestAnAgencysOwnSignature(t *testing.T) {
 		tj.drain()
 	}
 	before, altered, after := sm.Sum([]byte("before")), sm.Sum([]byte("altered")), sm.Sum([]byte("after"))
-	govern(exchange.KindAgencyKey, must[[]byte](t)(peers.EncodeAgencyKey(agency, "总队", "k1", key.Public())))
+	claim := peers.AgencyClaim{Region: tianjin, USCC: agency, Name: "总队", Label: "k1", Key: key.Public()}
+	claim = must[peers.AgencyClaim](t)(claim.Prove(w.genesis.LedgerID(), key))
+	govern(exchange.KindAgencyKey, must[[]byte](t)(claim.Encode()))
 	send("1", "1", before)
 	send("2", "3", altered)
 	govern(exchange.KindAgencyKeyRetire, must[[]byte](t)(peers.EncodeAgencyKeyRetire(agency, keyID)))

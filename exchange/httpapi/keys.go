@@ -5,6 +5,7 @@ import (
 
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/peers"
 )
 
 // addKey answers 202: the key is in force once its entry is on the ledger,
@@ -22,7 +23,9 @@ func (a *API) addKey(w http.ResponseWriter, r *http.Request, p exchange.Principa
 	if err != nil {
 		return invalid("PUBLIC_KEY", "public_key 应为曲线上 65 字节未压缩点的 base64", "public_key must be the base64 of an uncompressed point of 65 bytes on the curve")
 	}
-	entry, err := a.Service.RegisterKey(r.Context(), p, uscc, key.Name, key.Label, key.Public)
+	entry, err := a.Service.RegisterKey(r.Context(), p, peers.AgencyClaim{
+		USCC: uscc, Name: key.Name, Label: key.Label, Key: public, Proof: key.Proof,
+	})
 	if err != nil {
 		return err
 	}

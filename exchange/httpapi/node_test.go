@@ -213,12 +213,8 @@ func (s *service) ImportSources(_ context.Context, _ exchange.Principal, sources
 	s.sources = append(s.sources, sources...)
 	return s.err
 }
-func (s *service) RegisterKey(_ context.Context, _ exchange.Principal, uscc, name, label string, public []byte) (exchange.EntryID, error) {
-	key, err := sm.ParsePublic[sm.Agency](public)
-	if err != nil {
-		return exchange.EntryID{}, err
-	}
-	s.keys = append(s.keys, peers.AgencyKey{Region: "120000", USCC: uscc, Name: name, Label: label, Public: key, Validity: peers.Validity{From: 3}})
+func (s *service) RegisterKey(_ context.Context, _ exchange.Principal, c peers.AgencyClaim) (exchange.EntryID, error) {
+	s.keys = append(s.keys, peers.AgencyKey{Region: "120000", USCC: c.USCC, Name: c.Name, Label: c.Label, Public: c.Key, Validity: peers.Validity{From: 3}})
 	return recordID, s.err
 }
 func (s *service) RetireKey(context.Context, exchange.Principal, string, sm.KeyID) (exchange.EntryID, error) {

@@ -78,7 +78,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{"PUT /v1/source-plan", "operator", "/v1/source-plan", `[{"uscc":"` + agencyUSCC + `","name":"某单位","kind":"administrative-penalty","every_days":"7"}]`, 200},
 		{"GET /v1/source-plan", "auditor", "/v1/source-plan?limit=5", "", 200},
 		{"PUT /v1/registers/{register}", "operator", "/v1/registers/firms", `[{"uscc":"` + firmUSCC + `","name":"北京测试远安旅游客运有限公司","home_region":"110000"}]`, 200},
-		{"POST /v1/agencies/{uscc}/keys", "operator", "/v1/agencies/" + agencyUSCC + "/keys", `{"name":"总队","public_key":"` + public + `"}`, 202},
+		{"POST /v1/agencies/{uscc}/keys", "operator", "/v1/agencies/" + agencyUSCC + "/keys", `{"name":"总队","public_key":"` + public + `","proof":"MAA="}`, 202},
 		{"GET /v1/agencies/{uscc}/keys", "auditor", "/v1/agencies/" + agencyUSCC + "/keys", "", 200},
 		{"DELETE /v1/agencies/{uscc}/keys/{id}", "operator", "/v1/agencies/" + agencyUSCC + "/keys/" + key.Public().ID().String(), "", 202},
 		{"GET /v1/members", "auditor", "/v1/members", "", 200},

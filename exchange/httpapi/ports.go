@@ -22,7 +22,7 @@ type Service interface {
 	ImportFirms(ctx context.Context, p exchange.Principal, firms []schemas.Firm) error
 	ImportAuthorities(ctx context.Context, p exchange.Principal, authorities []schemas.Authority) error
 	ImportSources(ctx context.Context, p exchange.Principal, sources []schemas.SourcePlan) error
-	RegisterKey(ctx context.Context, p exchange.Principal, uscc, name, label string, public []byte) (exchange.EntryID, error)
+	RegisterKey(ctx context.Context, p exchange.Principal, c peers.AgencyClaim) (exchange.EntryID, error)
 	RetireKey(ctx context.Context, p exchange.Principal, uscc string, key sm.KeyID) (exchange.EntryID, error)
 	Propose(ctx context.Context, p exchange.Principal, c peers.Change) (exchange.EntryID, error)
 	Approve(ctx context.Context, p exchange.Principal, index uint64, digest sm.Digest) (exchange.EntryID, error)

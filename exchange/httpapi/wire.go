@@ -98,11 +98,13 @@ type Binding struct {
 	Proof   string     `json:"proof,omitempty"`
 }
 
-// NewKey registers an agency's public key.
+// NewKey registers an agency's public key, as the agency claims it towards the
+// region.
 type NewKey struct {
 	Name   string `json:"name"`
 	Label  string `json:"label,omitempty"`
 	Public []byte `json:"public_key"` // base64 of the 65-byte uncompressed point
+	Proof  []byte `json:"proof"`      // the key's signature over its claim
 }
 
 // KeyEntry says which ledger entry will bring the change of a key into force.

@@ -289,7 +289,8 @@ func TestDisclosedRecordOfAnAgency(t *testing.T) {
 	good := w.seal(tianjin, []byte("good"), author("good"), beijing)
 	forged := w.seal(tianjin, []byte("forged"), author("another"), beijing)
 	at := map[string]uint64{"early": w.commit(tianjin, early)}
-	w.commit(tianjin, w.governance(tianjin, peers.KindAgencyKey, must[[]byte](t)(peers.EncodeAgencyKey(uscc, "某机关", "", agency.Public()))))
+	claim := must[peers.AgencyClaim](t)(peers.AgencyClaim{Region: tianjin, USCC: uscc, Name: "某机关", Key: agency.Public()}.Prove(w.ledger, agency))
+	w.commit(tianjin, w.governance(tianjin, peers.KindAgencyKey, must[[]byte](t)(claim.Encode())))
 	at["good"] = w.commit(tianjin, good)
 	at["forged"] = w.commit(tianjin, forged)
 	w.keep()

@@ -128,6 +128,11 @@ func TestHeadersAndRefs(t *testing.T) {
 		"governance nobody can read": {b, func(d *draft) {
 			w.addGovernance(d, exchange.KindAgencyKey, []byte("not cbor"))
 		}, peers.CodeBodyMalformed},
+		"an agency key that another region was given": {b, func(d *draft) {
+			claim := peers.AgencyClaim{Region: regions['A'], USCC: "91110000600037341L", Name: "交通委", Key: w.agency.Public()}
+			claim = must[peers.AgencyClaim](t)(claim.Prove(w.ledger, w.agency))
+			w.addGovernance(d, exchange.KindAgencyKey, must[[]byte](t)(claim.Encode()))
+		}, peers.CodeProof},
 		"wraps of a clear body": {b, func(d *draft) {
 			w.addGovernance(d, exchange.KindAgencyKey, []byte("clear"))
 			d.readers[0] = []string{string(b)}
@@ -161,8 +166,11 @@ func TestAgencyKeysComeIntoForceWithTheirEntry(t *testing.T) {
 	dir := t.TempDir()
 	s := w.open(dir)
 	const uscc = "91110000600037341L"
-	register := must[[]byte](t)(peers.EncodeAgencyKey(uscc, "交通委", "", w.agency))
-	retire := must[[]byte](t)(peers.EncodeAgencyKeyRetire(uscc, w.agency.ID()))
+	claim := peers.AgencyClaim{Region: a, USCC: uscc, Name: "交通委", Key: w.agency.Public()}
+	claim = must[peers.AgencyClaim](t)(claim.Prove(w.ledger, w.agency))
+	register := must[[]byte](t)(claim.Encode())
+	id := w.agency.Public().ID()
+	retire := must[[]byte](t)(peers.EncodeAgencyKeyRetire(uscc, id))
 
 	d := w.newDraft(a, 1, sm.Digest{})
 	d.add(w.entry(a, "record", 50))
@@ -184,7 +192,7 @@ func TestAgencyKeysComeIntoForceWithTheirEntry(t *testing.T) {
 
 	for range 2 { // the second time after a restart
 		for index, want := range []bool{false, false, true, true, false} { // leaf 3 retires it
-			if _, ok := s.Directory().AgencyKeyAt(a, uscc, w.agency.ID(), uint64(index)); ok != want {
+			if _, ok := s.Directory().AgencyKeyAt(a, uscc, id, uint64(index)); ok != want {
 				t.Errorf("in force at %d: %v", index, ok)
 			}
 		}

@@ -27,7 +27,7 @@ type world struct {
 	wraps   map[string]*sm.DecryptionPublic
 	cut     map[string][]byte    // name in a story to batch
 	digests map[string]sm.Digest // name to SM3 of the preamble
-	agency  *sm.AgencyPublic
+	agency  *sm.AgencyKey
 }
 
 var regions = map[byte]peers.Region{'A': "110000", 'B': "120000", 'C': "130000", 'X': "990000"}
@@ -71,7 +71,7 @@ func newWorld(t testing.TB) *world {
 	// A stranger, who is no member, for forged batches.
 	w.keys[regions['X']] = must[*sm.BatchKey](t)(sm.Generate[sm.Batch](rand.Reader))
 	w.wraps[string(regions['X'])] = must[*sm.DecryptionKey](t)(sm.GenerateDecryption(rand.Reader)).Public()
-	w.agency = must[*sm.AgencyKey](t)(sm.Generate[sm.Agency](rand.Reader)).Public()
+	w.agency = must[*sm.AgencyKey](t)(sm.Generate[sm.Agency](rand.Reader))
 	w.genesis, w.ledger = g, g.LedgerID()
 	return w
 }
