@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 )
 
 // maxQueued bounds what a peer may have waiting at the leader, in bytes. Its
@@ -12,8 +13,9 @@ const maxQueued = 4 << 20
 
 var errNotLeading = errors.New("consensus: this node does not lead")
 
-// A source is one node's queue at the leader.
+// A source is one node's queue at the leader. A node has one.
 type source struct {
+	quota *quota
 	items []proposed
 	bytes int
 	limit int    // 0: none
@@ -26,7 +28,8 @@ type source struct {
 // entries are small when little is going on and full under load.
 //
 // It takes from the sources in turn, item by item: a region that floods the
-// leader gets its share and waits for the rest.
+// leader gets its share and waits for the rest, and by its quota it does not get
+// every share that the others leave.
 type batcher struct {
 	// apply gives an entry to Raft; wait returns when it has been applied
 	// here. Entries are given in order, so it is not called concurrently.
@@ -40,6 +43,7 @@ type batcher struct {
 	office  chan struct{} // closed while leading
 	leading bool
 	sources []*source
+	quotas  quotas
 	turn    int
 	waiting int    // items in all queues
 	mark    []byte // goes into the next entry; nil for none
@@ -53,18 +57,28 @@ func newBatcher(inFlight int, apply func([]byte) func() error, fault func(error)
 	b := &batcher{
 		apply: apply, fault: fault, done: done,
 		slots: make(chan struct{}, inFlight), wake: make(chan struct{}, 1), office: make(chan struct{}),
+		quotas: quotas{},
 	}
 	b.space = sync.NewCond(&b.mu)
 	return b
 }
 
-// source enters a queue of at most limit bytes, 0 for any number. lost is called
-// when items of it were lost; it must not call back. The queue is dead then.
-func (b *batcher) source(limit int, lost func()) *source {
-	s := &source{limit: limit, lost: lost}
+// source enters a node's queue of at most limit bytes, 0 for any number, in the
+// place of an older one of that node: more queues are not more turns. lost is
+// called when items of it were lost; it must not call back. The queue is dead then.
+func (b *batcher) source(node string, limit int, lost func()) *source {
 	b.mu.Lock()
-	defer b.mu.Unlock()
+	s := &source{quota: b.quotas.of(node), limit: limit, lost: lost}
+	var older *source
+	if i := slices.IndexFunc(b.sources, func(o *source) bool { return o.quota == s.quota }); i >= 0 {
+		older = b.sources[i]
+		b.remove(i)
+	}
 	b.sources = append(b.sources, s)
+	b.mu.Unlock()
+	if older != nil {
+		older.lost()
+	}
 	return s
 }
 
@@ -72,14 +86,17 @@ func (b *batcher) source(limit int, lost func()) *source {
 func (b *batcher) leave(s *source) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i, other := range b.sources {
-		if other == s {
-			b.sources = append(b.sources[:i], b.sources[i+1:]...)
-			b.waiting -= len(s.items)
-			s.items, s.bytes, s.gone = nil, 0, true
-			return
-		}
+	if i := slices.Index(b.sources, s); i >= 0 {
+		b.remove(i)
 	}
+}
+
+func (b *batcher) remove(i int) {
+	s := b.sources[i]
+	b.sources = slices.Delete(b.sources, i, i+1)
+	b.waiting -= len(s.items)
+	s.items, s.bytes, s.gone = nil, 0, true
+	b.space.Broadcast()
 }
 
 // push queues items and blocks while the source has too much waiting.
@@ -240,10 +257,15 @@ func (b *batcher) shown(ids []proposalID) {
 // next waits for items or a mark and cuts the next entry; false at the end.
 func (b *batcher) next() (mark []byte, items []proposed, ok bool) {
 	for {
+		var pause <-chan time.Time
 		b.mu.Lock()
 		if b.ready() {
-			items = b.cut()
+			var wait time.Duration
+			items, wait = b.cut(time.Now())
 			mark, b.mark = b.mark, nil
+			if wait > 0 {
+				pause = time.After(wait)
+			}
 		}
 		b.mu.Unlock()
 		if len(items) > 0 || mark != nil {
@@ -251,6 +273,7 @@ func (b *batcher) next() (mark []byte, items []proposed, ok bool) {
 		}
 		select {
 		case <-b.wake:
+		case <-pause:
 		case <-b.done:
 			return nil, nil, false
 		}
@@ -271,17 +294,21 @@ func (b *batcher) ready() bool {
 	return bytes >= maxEntryBytes
 }
 
-func (b *batcher) cut() []proposed {
+// cut takes what the next entry holds. With nothing taken, though items wait,
+// they are of a node that is to wait so long.
+func (b *batcher) cut(now time.Time) (items []proposed, wait time.Duration) {
 	if b.waiting == 0 {
-		return nil
+		return nil, 0
 	}
-	items := make([]proposed, 0, min(b.waiting, maxEntryItems))
+	held, wait := b.quotas.flooding(now)
+	items = make([]proposed, 0, min(b.waiting, maxEntryItems))
 	size := 0
-	for b.waiting > 0 && len(items) < maxEntryItems {
+	for passed := 0; passed < len(b.sources) && len(items) < maxEntryItems; {
 		b.turn %= len(b.sources)
 		s := b.sources[b.turn]
-		if len(s.items) == 0 {
+		if len(s.items) == 0 || s.quota == held {
 			b.turn++
+			passed++
 			continue
 		}
 		p := s.items[0]
@@ -289,12 +316,17 @@ func (b *batcher) cut() []proposed {
 			break
 		}
 		b.turn++
+		passed = 0
 		items = append(items, p)
 		s.items[0] = proposed{}
 		s.items = s.items[1:]
 		s.bytes -= len(p.item)
+		s.quota.take(len(p.item))
 		b.waiting--
 	}
 	b.space.Broadcast()
-	return items
+	if len(items) > 0 {
+		wait = 0
+	}
+	return items, wait
 }

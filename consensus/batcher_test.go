@@ -56,7 +56,7 @@ func (x *bench) next(t *testing.T) (ids []proposalID) {
 
 func TestAnEntryTakesWhatWaitsInTurn(t *testing.T) {
 	x := newBench(t, 1)
-	flood, quiet := x.b.source(0, func() {}), x.b.source(0, func() {})
+	flood, quiet := x.b.source("a", 0, func() {}), x.b.source("b", 0, func() {})
 	x.b.lead(true)
 	if err := x.b.push(flood, numberedItem(1, 0, 10)); err != nil {
 		t.Fatal(err)
@@ -102,7 +102,7 @@ func TestAnEntryTakesWhatWaitsInTurn(t *testing.T) {
 func TestASecondEntryLeavesWhenItIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := newBench(t, 2)
-		s := x.b.source(0, func() {})
+		s := x.b.source("a", 0, func() {})
 		x.b.lead(true)
 		push := func(n, size int) {
 			if err := x.b.push(s, numberedItem(1, n, size)); err != nil {
@@ -134,7 +134,7 @@ func TestASecondEntryLeavesWhenItIsFull(t *testing.T) {
 
 func TestAnEntryIsBoundedInBytes(t *testing.T) {
 	x := newBench(t, 1)
-	s := x.b.source(0, func() {})
+	s := x.b.source("a", 0, func() {})
 	x.b.lead(true)
 	if err := x.b.push(s, numberedItem(1, 0, 1), numberedItem(1, 1, 200<<10), numberedItem(1, 2, 200<<10), numberedItem(1, 3, MaxItem)); err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestAnEntryIsBoundedInBytes(t *testing.T) {
 func TestAnEntryMakesRoomWhenItIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := newBench(t, 1)
-		s := x.b.source(0, func() {})
+		s := x.b.source("a", 0, func() {})
 		x.b.lead(true)
 		push := func(n int) {
 			if err := x.b.push(s, numberedItem(1, n, 1)); err != nil {
@@ -187,7 +187,7 @@ func TestAnEntryMakesRoomWhenItIsShown(t *testing.T) {
 func TestALostEntryTakesWhatIsQueuedWithIt(t *testing.T) {
 	x := newBench(t, 1)
 	lost := make(chan struct{}, 1)
-	s := x.b.source(0, func() { lost <- struct{}{} })
+	s := x.b.source("a", 0, func() { lost <- struct{}{} })
 	x.b.lead(true)
 	if err := x.b.push(s, numberedItem(1, 0, 1)); err != nil {
 		t.Fatal(err)
@@ -201,7 +201,7 @@ func TestALostEntryTakesWhatIsQueuedWithIt(t *testing.T) {
 	if err := x.b.push(s, numberedItem(1, 2, 1)); err == nil {
 		t.Error("the queue goes on behind a lost item")
 	}
-	again := x.b.source(0, func() {})
+	again := x.b.source("a", 0, func() {})
 	if err := x.b.push(again, numberedItem(1, 0, 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestALostEntryTakesWhatIsQueuedWithIt(t *testing.T) {
 func TestAFullQueueHoldsItsSourceBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := newBench(t, 1)
-		s := x.b.source(1000, func() {})
+		s := x.b.source("a", 1000, func() {})
 		x.b.lead(true)
 		var pushed atomic.Int32
 		ended := make(chan error, 1)

@@ -113,7 +113,7 @@ func (n *Node) serveLane(peer string, c net.Conn) {
 	case <-n.done:
 		return
 	}
-	from := n.batcher.source(maxQueued, func() { _ = c.Close() })
+	from := n.batcher.source(peer, maxQueued, func() { _ = c.Close() })
 	defer n.batcher.leave(from)
 	r := bufio.NewReaderSize(c, laneBuffer)
 	for {

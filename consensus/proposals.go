@@ -250,7 +250,7 @@ type outlet interface {
 
 func (n *Node) outletTo(leader string) (outlet, error) {
 	if leader == n.cfg.ID {
-		return &ownQueue{b: n.batcher, s: n.batcher.source(0, n.proposals.resend)}, nil
+		return &ownQueue{b: n.batcher, s: n.batcher.source(n.cfg.ID, 0, n.proposals.resend)}, nil
 	}
 	l, err := n.openLane(leader)
 	if err != nil {

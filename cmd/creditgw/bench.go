@@ -11,10 +11,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// What bench measures: the way of a sealed record to every ledger, or that of
-// a file to the reminder.
+// What bench measures: the way of a sealed record to every ledger, the same
+// while one region floods the others, or the way of a file to the reminder.
 const (
 	benchLedger = "ledger"
+	benchFlood  = "flood"
 	benchDoor   = "door"
 )
 
@@ -22,6 +23,7 @@ type benchFlags struct {
 	profile    string
 	dir, pprof string
 	clients    int
+	flood      int // clients that flood; flood only
 	nodes      int
 	size       int // of a record in bytes, before it is sealed; ledger only
 	duration   time.Duration
@@ -37,11 +39,11 @@ const benchStart = time.Minute
 func (p *program) benchCommand() *cobra.Command {
 	var f benchFlags
 	cmd := &cobra.Command{
-		Use: "bench ledger|door",
+		Use: "bench ledger|flood|door",
 		Short: p.Say(text{"在本机启动各节点进程，经网络加压并报告速率和时延",
 			"start a process per node here, load them over the network and report rate and latency"}),
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: []string{benchLedger, benchDoor},
+		ValidArgs: []string{benchLedger, benchFlood, benchDoor},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.profile = args[0]
 			return p.bench(cmd.Context(), f)
@@ -49,6 +51,7 @@ func (p *program) benchCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&f.clients, "clients", 256, p.Say(text{"客户端个数，每个一次只有一个请求", "clients, each with one request at a time"}))
+	flags.IntVar(&f.flood, "flood", 1000, p.Say(text{"flood：洪泛地区的客户端个数，--clients 分布在其余地区", "flood: clients of the region that floods; --clients are the other regions'"}))
 	flags.DurationVar(&f.duration, "duration", 3*time.Second, p.Say(text{"计时长度，此前先预热", "length of the timed part, which follows a warm-up"}))
 	flags.DurationVar(&f.every, "every", 0, p.Say(text{"每个客户端按此间隔发请求（默认收到答复即发下一个）", "let each client keep this pace (by default it goes on when it is answered)"}))
 	flags.IntVar(&f.records, "records", 0, p.Say(text{"完成这么多请求后结束，不看 --duration", "end with this many requests answered, whatever --duration says"}))
@@ -74,6 +77,9 @@ type benchReport struct {
 	LastTenth   float64 `json:"last_tenth_per_s"`
 	P50         float64 `json:"p50_ms"`
 	P99         float64 `json:"p99_ms"`
+	// Flood is what profile flood adds; the figures above are then those of the
+	// other regions' clients while one region floods.
+	Flood *benchFlooded `json:"flood,omitempty"`
 	// WitnessedP50 and P99 are how long it takes from now until what a node
 	// has applied now is witnessed, asked of every node again and again.
 	WitnessedP50 float64 `json:"witnessed_p50_ms,omitempty"`
@@ -111,10 +117,9 @@ func (p *program) bench(ctx context.Context, f benchFlags) (err error) {
 		return &message{Text: text{"节点没有起来，日志在 " + dir, "the nodes do not come up; their logs are in " + dir}, Cause: err}
 	}
 	report := benchReport{Profile: f.profile, Nodes: f.nodes, Clients: f.clients, Size: f.size}
-	measure := cluster.loadLedger
-	if f.profile == benchDoor {
-		measure = cluster.loadDoor
-	}
+	measure := map[string]func(context.Context, *benchReport) ([]benchSample, error){
+		benchLedger: cluster.loadLedger, benchFlood: cluster.loadFlood, benchDoor: cluster.loadDoor,
+	}[f.profile]
 	if err := cluster.readCPU(ctx); err != nil {
 		return err
 	}
@@ -156,10 +161,14 @@ func (f *benchFlags) check() error {
 		return usageError(&message{Text: text{"--nodes 应为 2 至 7", "--nodes takes 2 to 7"}})
 	case f.profile == benchDoor && f.nodes > len(demoMembers):
 		return usageError(&message{Text: text{"door 的 --nodes 应为 2 至 4", "--nodes of door takes 2 to 4"}})
+	case f.profile == benchFlood && (f.flood < 1 || f.flood > 10_000):
+		return usageError(&message{Text: text{"--flood 应为 1 至 10000", "--flood takes 1 to 10000"}})
 	case f.clients < 1 || f.clients > 10_000:
 		return usageError(&message{Text: text{"--clients 应为 1 至 10000", "--clients takes 1 to 10000"}})
 	case f.size < 1 || f.size > 32<<10:
 		return usageError(&message{Text: text{"--size 应为 1 至 32768", "--size takes 1 to 32768"}})
+	case f.profile == benchFlood && f.records > 0:
+		return usageError(&message{Text: text{"flood 不用 --records", "flood takes no --records"}})
 	case f.records < 0 || f.every < 0:
 		return usageError(&message{Text: text{"--records 和 --every 不能为负", "--records and --every take no negative values"}})
 	case f.duration < 10*time.Millisecond:
@@ -194,5 +203,12 @@ func (p *program) reportBench(r benchReport) error {
 		"%s：%d 个节点，%d 个客户端，每条 %d 字节：%.0f 条/秒，p50 %.2f 毫秒，p99 %.2f 毫秒；账本 %d 条，各节点 root 一致",
 		"%s: %d nodes, %d clients, %d bytes each: %.0f records/s, p50 %.2f ms, p99 %.2f ms; ledger of %d entries, one root on all nodes",
 	}, r.Profile, r.Nodes, r.Clients, r.Size, r.RecordsPerS, r.P50, r.P99, r.LedgerSize))
+	if r.Flood == nil || err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.Out, p.Sayf(text{
+		"洪泛前：%.0f 条/秒，p50 %.2f 毫秒，p99 %.2f 毫秒；洪泛地区 %d 个客户端，%.0f 条/秒；p99 之比 %.2f",
+		"before the flood: %.0f records/s, p50 %.2f ms, p99 %.2f ms; the flood: %d clients, %.0f records/s; ratio of p99 %.2f",
+	}, r.Flood.QuietPerS, r.Flood.QuietP50, r.Flood.QuietP99, r.Flood.Clients, r.Flood.PerS, r.P99/r.Flood.QuietP99))
 	return err
 }

@@ -153,29 +153,59 @@ func percentiles(took []time.Duration) (p50, p99 float64) {
 // sealedPool is how many different bodies a region's items have.
 const sealedPool = 64
 
-// loadLedger has every client send one ready-sealed item after the other, the
-// clients spread evenly over the nodes, one connection to each node.
-func (c *benchCluster) loadLedger(ctx context.Context, _ *benchReport) ([]benchSample, error) {
-	conns := make([]*benchConn, len(c.nodes))
-	pools := make([][]benchSealed, len(c.nodes))
-	for i, n := range c.nodes {
-		var err error
-		if conns[i], err = dialBench(ctx, n.up.Items, c.flags.clients/len(c.nodes)+1); err != nil {
-			return nil, err
+// benchItems sends ready-sealed items, over one connection to each node.
+type benchItems struct {
+	conns []*benchConn
+	pools [][]benchSealed
+}
+
+// openItems connects to every node, for at most callers requests at a time.
+func (c *benchCluster) openItems(ctx context.Context, callers int) (s *benchItems, err error) {
+	s = &benchItems{pools: make([][]benchSealed, len(c.nodes))}
+	defer func() {
+		if err != nil {
+			s.close()
 		}
-		defer conns[i].Close()
-		if pools[i], err = c.sealPool(i); err != nil {
-			return nil, err
+	}()
+	for i, n := range c.nodes {
+		conn, err := dialBench(ctx, n.up.Items, callers)
+		if err != nil {
+			return s, err
+		}
+		s.conns = append(s.conns, conn)
+		if s.pools[i], err = c.sealPool(i); err != nil {
+			return s, err
 		}
 	}
-	return c.drive(ctx, func(ctx context.Context, client int) error {
-		at := client % len(c.nodes)
-		payload, err := pools[at][mathrand.IntN(sealedPool)].item()
-		if err != nil {
-			return err
-		}
-		_, err = conns[at].call(ctx, client/len(c.nodes), opItem, payload)
+	return s, nil
+}
+
+// send sends one item to a node and returns when it has been applied there.
+func (s *benchItems) send(ctx context.Context, node, caller int) error {
+	payload, err := s.pools[node][mathrand.IntN(sealedPool)].item()
+	if err != nil {
 		return err
+	}
+	_, err = s.conns[node].call(ctx, caller, opItem, payload)
+	return err
+}
+
+func (s *benchItems) close() {
+	for _, conn := range s.conns {
+		_ = conn.Close() // all that it was for has been answered
+	}
+}
+
+// loadLedger has every client send one ready-sealed item after the other, the
+// clients spread evenly over the nodes.
+func (c *benchCluster) loadLedger(ctx context.Context, _ *benchReport) ([]benchSample, error) {
+	items, err := c.openItems(ctx, c.flags.clients/len(c.nodes)+1)
+	if err != nil {
+		return nil, err
+	}
+	defer items.close()
+	return c.drive(ctx, func(ctx context.Context, client int) error {
+		return items.send(ctx, client%len(c.nodes), client/len(c.nodes))
 	})
 }
 
