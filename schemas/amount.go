@@ -40,7 +40,7 @@ func parseAmount(s string, yuan bool) (amount, error) {
 			s, a.marked = rest, true
 		}
 	}
-	if rest, ok := strings.CutSuffix(s, "万元"); ok {
+	if rest, ok := strings.CutSuffix(strings.TrimSuffix(s, "元"), "万"); ok {
 		a.unitSlip = yuan
 		s, a.marked, yuan = rest, true, false
 	} else if rest, ok := strings.CutSuffix(s, "元"); ok {

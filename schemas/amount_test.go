@@ -26,6 +26,8 @@ func TestAmountCells(t *testing.T) {
 		{"2000.015", true, 0, errAmountPrecision},
 		{"2000元", false, 2000_00, nil},
 		{"¥0.2万元", false, 2000_00, nil},
+		{"０．２万", false, 2000_00, nil},
+		{"万", false, 0, errAmountText},
 		{"0", false, 0, nil},
 		{"-1", false, 0, errAmountNegative},
 		{"999999999999.999999", false, 0, errAmountSize}, // 18 digits round to 15, one up

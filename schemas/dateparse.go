@@ -3,12 +3,14 @@ package schemas
 import (
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// writtenDate is a date in any of the forms met in files, with or without a
-// time of day behind it.
-var writtenDate = regexp.MustCompile(`^(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[T\s]*\d{1,2}\s*[:时].*)?$`)
+// writtenDate is a date in any of the forms met in files, with or without a day
+// of the week and a time of day behind it.
+var writtenDate = regexp.MustCompile(`^(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?` +
+	`(?:\s*\(?(?:星期|周)[一二三四五六日天]\)?)?(?:(?:[T\s]|上午|下午|AM|PM)*\d{1,2}\s*[:时].*)?$`)
 
 // Spreadsheet serials of 1990-01-01 and 2100-01-01 in the 1900 date system;
 // smaller and larger numbers are not dates of ours.
@@ -34,6 +36,9 @@ func parseDate(s string, date1904 bool) (Date, NormalisationCode, bool) {
 	case len(s) >= 5 && digits(s[:5]) == 5 && (len(s) == 5 || s[5] == '.'):
 		return parseSerial(s, date1904)
 	default:
+		if date, ok := parseMoment(s); ok {
+			return date, code, date >= earliest
+		}
 		m := writtenDate.FindStringSubmatch(s)
 		if m == nil {
 			return "", "", false
@@ -43,11 +48,25 @@ func parseDate(s string, date1904 bool) (Date, NormalisationCode, bool) {
 	y, _ := strconv.Atoi(year)
 	m, _ := strconv.Atoi(month)
 	d, _ := strconv.Atoi(day)
-	if y < 1990 {
-		return "", "", false
-	}
 	date := newDate(y, m, d)
-	return date, code, date != ""
+	return date, code, date >= earliest
+}
+
+// earliest is the first day that a date of ours can be.
+const earliest Date = "1990-01-01"
+
+// parseMoment reads a moment with its offset, as programs write it. Midnight
+// here is still the day before in UTC.
+func parseMoment(s string) (Date, bool) {
+	if !strings.Contains(s, "T") {
+		return "", false
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return DateOf(t), true
+		}
+	}
+	return "", false
 }
 
 // parseSerial reads the day number with which spreadsheets store dates.

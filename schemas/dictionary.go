@@ -145,8 +145,8 @@ func (d *Dictionary) Field(code string) (*Field, bool) {
 // nationalCode finds a code inside a header that has a name as well.
 var nationalCode = regexp.MustCompile(`CF_[A-Z_]+[A-Z]\d?`)
 
-// Column returns what a header means. Case, width, brackets, white space and
-// the marks of a mandatory column make no difference.
+// Column returns what a header means. Case, width, white space, the marks of a
+// mandatory column and notes in brackets make no difference.
 func (d *Dictionary) Column(header string) (Column, bool) {
 	if len(header) > 1024 {
 		return Column{}, false
@@ -170,7 +170,33 @@ func (d *Dictionary) Column(header string) (Column, bool) {
 			return c, true
 		}
 	}
-	return Column{}, false
+	return d.noted(upper)
+}
+
+// noted reads a header with a note in brackets, such as 处罚决定日期(格式YYYY/MM/DD).
+// Forms number the codes of a subject in different orders, so that of
+// 行政相对人代码_2(税务登记号) only the note counts. A note that is another column's
+// name elsewhere makes the header mean neither.
+func (d *Dictionary) noted(header string) (Column, bool) {
+	at := strings.IndexAny(header, "([【〔")
+	if at < 0 {
+		return Column{}, false
+	}
+	name, note := headerKey(header[:at]), header[at:]
+	named, ok := d.headers[headerKey(note)]
+	switch {
+	case name == "":
+		return Column{}, false
+	case strings.Trim(name[len(name)-1:], "0123456789") == "":
+		return named, ok
+	case ok:
+		return Column{}, false
+	}
+	c, ok := d.headers[name]
+	if before, _, found := strings.Cut(note, "元"); found && ok && c.Field != nil && c.Field.Type == MoneyType {
+		c.Yuan = !strings.HasSuffix(before, "万")
+	}
+	return c, ok
 }
 
 // headerKey reduces a header to its letters and digits.

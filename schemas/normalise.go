@@ -10,8 +10,12 @@ import (
 	"github.com/xinqiao/creditgw/schemas/ident"
 )
 
-// emptyMarks are what clerks write where there is nothing to write.
-var emptyMarks = []string{"/", "//", "\\", "-", "--", "—", "——", "－", "无", "NULL", "空", "暂无", "N/A", "NONE"}
+// emptyMarks are what clerks write where there is nothing to write, and what a
+// spreadsheet shows where a formula found nothing.
+var emptyMarks = []string{
+	"/", "//", "\\", "-", "--", "—", "——", "无", "NULL", "空", "暂无", "N/A", "NONE",
+	"#N/A", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!",
+}
 
 // foreverMarks stand for a date without an end.
 var foreverMarks = []string{"长期", "长期有效", "永久", "永久有效"}
@@ -69,7 +73,7 @@ func (j *judged) clean(v *value) {
 			j.log(Trim, v)
 		}
 	}
-	if len(v.text) <= 6 && slices.Contains(emptyMarks, strings.ToUpper(v.text)) {
+	if len(v.text) <= 8 && slices.Contains(emptyMarks, strings.ToUpper(ident.Fold(v.text))) {
 		v.text = ""
 		j.log(EmptyMark, v)
 	}
