@@ -26,7 +26,17 @@ func (s *Service) Bind(ctx context.Context, p Principal, uscc string, boundAt ti
 	if bound, err := s.Casebook.Bound(uscc); err != nil || bound {
 		return err
 	}
-	return s.append(ctx, Event{At: s.Clock(), Bound: &FirmBound{USCC: uscc, BoundAt: boundAt, Proof: proof}})
+	b := &FirmBound{BoundAt: boundAt, Subject: s.Sealer.Secret.Subject(uscc)}
+	if proof != "" {
+		var err error
+		if b.Slot, err = s.Slots.Take(1); err != nil {
+			return err
+		}
+		if b.Proof, err = s.Vault.Seal(b.Slot, PurposeSubject, 0, []byte(proof)); err != nil {
+			return err
+		}
+	}
+	return s.append(ctx, Event{At: s.Clock(), Bound: b})
 }
 
 // AskStatement gives a subject a place in what this region states, with no
@@ -42,7 +52,15 @@ func (s *Service) AskStatement(ctx context.Context, p Principal, uscc string) er
 	if placed, err := s.Casebook.Placed(uscc); err != nil || placed {
 		return err
 	}
-	return s.append(ctx, Event{At: s.Clock(), Asked: &SubjectAsked{USCC: uscc}})
+	slot, err := s.Slots.Take(1)
+	if err != nil {
+		return err
+	}
+	asked, err := AskFor(s.Vault, slot, uscc)
+	if err != nil {
+		return err
+	}
+	return s.append(ctx, Event{At: s.Clock(), Asked: asked})
 }
 
 // Unbind ends a binding; a firm that is not bound stays so.
@@ -53,7 +71,7 @@ func (s *Service) Unbind(ctx context.Context, p Principal, uscc string) error {
 	if bound, err := s.Casebook.Bound(uscc); err != nil || !bound {
 		return err
 	}
-	return s.append(ctx, Event{At: s.Clock(), Unbound: &FirmUnbound{USCC: uscc}})
+	return s.append(ctx, Event{At: s.Clock(), Unbound: &FirmUnbound{Subject: s.Sealer.Secret.Subject(uscc)}})
 }
 
 // Acknowledge takes the app's word on reminders, one answer for each. What is

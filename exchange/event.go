@@ -49,6 +49,10 @@ func (e *Event) NextSlot() uint64 {
 		}
 	case e.Authored != nil:
 		next = e.Authored.Slot + 1
+	case e.Bound != nil:
+		next = e.Bound.Slot + 1
+	case e.Asked != nil:
+		next = e.Asked.Slot + 1
 	case e.Followed != nil && e.Followed.Slots > 0:
 		next = e.Followed.FirstSlot + e.Followed.Slots
 	}
@@ -151,14 +155,15 @@ type RegisterChanged struct {
 // FirmBound says that the app has a user for this firm; its open reminders
 // enter the feed again as backfill.
 type FirmBound struct {
-	USCC    string    `cbor:"1,keyasint"`
 	BoundAt time.Time `cbor:"2,keyasint"`
-	Proof   string    `cbor:"3,keyasint,omitempty"`
+	Subject []byte    `cbor:"4,keyasint"`           // IDSecret.Subject of the firm
+	Slot    uint64    `cbor:"5,keyasint,omitempty"` // vault slot of Proof, 0 if there is none
+	Proof   []byte    `cbor:"6,keyasint,omitempty"` // what the app gave as proof, sealed
 }
 
 // FirmUnbound ends a binding.
 type FirmUnbound struct {
-	USCC string `cbor:"1,keyasint"`
+	Subject []byte `cbor:"2,keyasint"` // as in FirmBound
 }
 
 // Ack is one word of the app on one reminder.

@@ -27,8 +27,8 @@ EntryAuthored Entry=1 Slot=2 Key=3 Acked=4 Order=5 Report=6 Anchor=7
 ErasedItem Place=1 Local=2 ID=3 Slots=4 Code=5 Subject=6
 ErasureScope Node=1 Log=2 Backups=3
 Event At=1 Opened=2 Rows=3 Closed=4 Register=5 Bound=6 Unbound=7 Acks=8 Authored=9 Cut=10 Refused=11 Followed=12 Ordered=13 Erasing=14 LocalErased=15 Asked=16
-FirmBound USCC=1 BoundAt=2 Proof=3
-FirmUnbound USCC=1
+FirmBound BoundAt=2 Subject=4 Slot=5 Proof=6
+FirmUnbound Subject=2
 LedgerFollowed From=1 To=2 FirstSlot=3 Slots=4 Root=5 Region=6
 LocalErased Records=1 At=2 Scope=3
 LocalOrder Record=1 Order=2
@@ -40,7 +40,7 @@ Report Records=1 At=2 Scope=3
 Row N=1 Outcome=2 Rule=3 KeyDigest=4 Content=5 Entry=6 Earlier=7 Quarantine=8 Slot=9 Private=10 Flags=11 Normalised=12
 RowPrivate Findings=1 Comparison=2 Raw=3 Key=4 Body=5
 RowsTaken Submission=1 Rows=2
-SubjectAsked USCC=1
+SubjectAsked Slot=2 USCC=3
 SubmissionClosed ID=1 Received=2 Accepted=3 Bad=4 Double=5 FileNote=6 Skipped=7 Failed=8
 SubmissionOpened ID=1 Kind=2 Submitter=3 Principal=4 ReceivedAt=5 FileDigest=6 Idempotency=7 Sequence=8
 `

@@ -128,6 +128,7 @@ const (
 	PurposeKey      Purpose = 1 // EntryAuthored.Key
 	PurposeRecord   Purpose = 2 // the casebook's copy of an opened record
 	PurposeReminder Purpose = 3 // a feed item; counter: its place among the record's items
+	PurposeSubject  Purpose = 4 // SubjectAsked.USCC, FirmBound.Proof
 )
 
 // ErrErased is a slot's answer after Erase. It is an ErrNotFound.

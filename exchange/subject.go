@@ -19,6 +19,19 @@ func SubjectKey(ledger sm.Digest, region peers.Region, uscc string) sm.Digest {
 	return labelled(sm.LabelSubject, ledger[:], []byte(region), []byte(uscc))
 }
 
+// SubjectSize is how much of the digest names a firm in a region's own files.
+const SubjectSize = 16
+
+// Subject names a firm in this region's own files. Whoever lacks the secret can't
+// tell which one, nor try them all. It is nil when there is no firm.
+func (s IDSecret) Subject(uscc string) []byte {
+	if uscc == "" {
+		return nil
+	}
+	d := s.Digest("subject", []byte(uscc))
+	return d[:SubjectSize]
+}
+
 // Holdings is what stands at a subject's place: a commitment to the records, in
 // ascending order. Without the salt nobody guesses them.
 func Holdings(salt sm.Digest, records []EntryID) sm.Digest {
@@ -64,5 +77,18 @@ type AnchorMade struct {
 // SubjectAsked gives a subject a place in the map, with no record if need be, so
 // that the next anchor answers for it.
 type SubjectAsked struct {
-	USCC string `cbor:"1,keyasint"`
+	Slot uint64 `cbor:"2,keyasint"`
+	USCC []byte `cbor:"3,keyasint"` // sealed; the map needs the code itself, see SubjectKey
+}
+
+// AskFor makes the event of a subject under a fresh slot.
+func AskFor(v Vault, slot uint64, uscc string) (*SubjectAsked, error) {
+	sealed, err := v.Seal(slot, PurposeSubject, 0, []byte(uscc))
+	return &SubjectAsked{Slot: slot, USCC: sealed}, err
+}
+
+// Open returns the subject's code.
+func (a *SubjectAsked) Open(v Vault) (uscc string, err error) {
+	code, err := v.Open(a.Slot, PurposeSubject, 0, a.USCC)
+	return string(code), err
 }

@@ -20,9 +20,17 @@ var erasureChecks = []mutant{
 	{
 		check: "erasure: the fold looks ahead",
 		file:  "exchange/casebook/received.go",
-		old:   `if k, ok := f.ahead.shared[a.Index]; ok {`,
-		new:   `if k, ok := f.ahead.shared[a.Index]; ok && false {`,
+		old:   `if k, ok := c.ahead.shared[a.Index]; ok {`,
+		new:   `if k, ok := c.ahead.shared[a.Index]; ok && false {`,
 		pkg:   "./exchange/casebook", run: "^TestARecordIsErasedEverywhere$",
+	},
+	{
+		check: "a firm has a keyed name in journal and casebook",
+		file:  "exchange/subject.go",
+		old: `d := s.Digest("subject", []byte(uscc))
+	return d[:SubjectSize]`,
+		new: `return []byte(uscc)`,
+		pkg: "./exchange/casebook", run: "^TestNoSubjectInClearText$",
 	},
 	{
 		check: "erasure: wraps lie under their slots",

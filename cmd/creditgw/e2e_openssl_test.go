@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/xinqiao/creditgw/consensus/ledger"
@@ -29,19 +28,10 @@ func TestServeAndOpenSSL(t *testing.T) {
 	app := newPhone(home)
 
 	openssl.run("genpkey", "-algorithm", "SM2", "-out", "key.pem")
-	operator := origin.client(exchange.RoleOperator)
 	claim := c.claim(openssl, origin.region, tianjinAuthority)
-	if _, err := home.client(exchange.RoleOperator).AddKey(home.context(), tianjinAuthority, claim); err == nil || !strings.Contains(err.Error(), peers.CodeProof) {
-		t.Errorf("another region registers the key: %v", err)
-	}
-	key, err := operator.AddKey(origin.context(), tianjinAuthority, claim)
-	if err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the key is in force", func() bool {
-		keys, err := operator.Keys(origin.context(), tianjinAuthority)
-		return err == nil && len(keys.Items) == 1 && keys.Items[0].KeyID == key.KeyID
-	})
+	home.creditctl(nil, exitInvalid, "agency", "add", claim) // it is not claimed towards that region
+	var key httpapi.KeyEntry
+	origin.creditctl(&key, exitDone, "agency", "add", claim, "--wait", patience.String())
 	notice := origin.notice(home.region)
 	sig := openssl.sign("key.pem", c.canonical(notice))
 	id := origin.submit(exchange.WaitCommitted, signedRecord(notice, key.KeyID, sig))[0]
@@ -133,8 +123,8 @@ func (c *cluster) canonical(record map[string]string) []byte {
 	return message
 }
 
-// claim is what creditctl makes of an agency's key.pem that OpenSSL keeps.
-func (c *cluster) claim(openssl openssl, region peers.Region, uscc string) httpapi.NewKey {
+// claim is the file that creditctl makes for a key.pem that OpenSSL keeps.
+func (c *cluster) claim(openssl openssl, region peers.Region, uscc string) string {
 	c.t.Helper()
 	openssl.run("pkey", "-in", "key.pem", "-pubout", "-out", "pub.pem")
 	prove := func(more ...string) {
@@ -150,11 +140,7 @@ func (c *cluster) claim(openssl openssl, region peers.Region, uscc string) httpa
 	prove("--to-sign", "claimed")
 	openssl.sign("key.pem", openssl.read("claimed"))
 	prove("--signature", "sig", "-o", "claim.json")
-	claim, err := peers.ParseAgencyClaim(openssl.read("claim.json"))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return httpapi.NewKey{Name: claim.Name, Label: claim.Label, Public: claim.Key.Bytes(), Proof: claim.Proof}
+	return filepath.Join(openssl.dir, "claim.json")
 }
 
 // openssl is a directory in which OpenSSL runs.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/exchange/httpapi"
 )
 
 // verified is what creditctl verify says of a file, with no gateway to ask.
@@ -104,6 +106,22 @@ func TestReceiptsStatementsAndAudit(t *testing.T) {
 			if info, err := os.Stat(file); err != nil || info.Size() > 3000 {
 				t.Errorf("%s: %v bytes, %v", uscc, info.Size(), err)
 			}
+		}
+	})
+	t.Run("no file says of whom a statement was asked, nor who was bound", func(t *testing.T) {
+		// Neither is in the register, which is public.
+		const asked, bound, proof = "91110108MA7K2Q4T2B", "91110108MA5N8R1C9J", "法定代表人已在窗口出示授权书"
+		beijing.creditctl(nil, exitDone, "statement", asked, "-o", filepath.Join(t.TempDir(), "asked.json"), "--wait", patience.String())
+		app := beijing.client(exchange.RoleApp)
+		if err := errors.Join(app.Bind(beijing.context(), bound, httpapi.Binding{Proof: proof}), app.Unbind(beijing.context(), bound)); err != nil {
+			t.Fatal(err)
+		}
+		registered := firms["110000"].uscc
+		if found := beijing.holding(map[string][]byte{registered: []byte(registered)}); len(found) == 0 {
+			t.Fatal("the search does not even find the register")
+		}
+		for _, found := range beijing.holding(map[string][]byte{"asked": []byte(asked), "bound": []byte(bound), "proof": []byte(proof)}) {
+			t.Error(found)
 		}
 	})
 	t.Run("audit", func(t *testing.T) {

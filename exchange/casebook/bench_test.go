@@ -115,7 +115,7 @@ func BenchmarkOneEvent(b *testing.B) {
 	bj.follow()
 	b.ReportAllocs()
 	for b.Loop() {
-		bj.tell(exchange.Event{Bound: &exchange.FirmBound{USCC: tianjinFirm, BoundAt: w.now}})
-		bj.tell(exchange.Event{Unbound: &exchange.FirmUnbound{USCC: tianjinFirm}})
+		bj.bind(tianjinFirm)
+		bj.unbind(tianjinFirm)
 	}
 }

@@ -87,10 +87,12 @@ func (f *fold) unlist(no uint64) {
 // are listed there plays no part: they may be gone when a casebook is built
 // again.
 func (f *fold) asked(a *exchange.SubjectAsked) {
-	place := f.placeOf(a.USCC)
-	if place.IsZero() {
+	uscc, err := a.Open(f.cfg.Vault)
+	if err != nil {
+		f.fail(err)
 		return
 	}
+	place := f.placeOf(uscc)
 	f.meta.Changed, f.meta.Asked = f.meta.Position, f.meta.Position
 	key := join(place[:], u64(0))
 	if _, known := load[listing](f, f.b.holdings, key); !known {

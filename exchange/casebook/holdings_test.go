@@ -75,7 +75,7 @@ func TestARegionStatesWhatItHolds(t *testing.T) {
 	if placed := must[bool](t)(bj.book.Placed(beijingFirm)); placed {
 		t.Error("an anchor is said to speak of the firm before there is one")
 	}
-	bj.tell(exchange.Event{Asked: &exchange.SubjectAsked{USCC: beijingFirm}})
+	bj.ask(beijingFirm)
 	if due, _ := bj.book.AnchorDue(); due != exchange.DueNow || !must[bool](t)(bj.book.Placed(beijingFirm)) {
 		t.Errorf("while somebody waits, due %d", due)
 	}
@@ -100,8 +100,8 @@ func TestARegionStatesWhatItHolds(t *testing.T) {
 	if _, err := bj.book.Holding(other, anyLeaf); !errors.Is(err, exchange.ErrNotFound) {
 		t.Errorf("of a firm without a place: %v", err)
 	}
-	bj.tell(exchange.Event{Asked: &exchange.SubjectAsked{USCC: other}})
-	bj.tell(exchange.Event{Asked: &exchange.SubjectAsked{USCC: other}})
+	bj.ask(other)
+	bj.ask(other)
 	if due, _ := bj.book.AnchorDue(); due != exchange.DueNow {
 		t.Errorf("while somebody waits, due %d", due)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,7 +43,8 @@ func eventful(t *testing.T) *world {
 	w.everyoneFollows()
 	bj.answer()
 	bj.drain()
-	bj.tell(exchange.Event{Unbound: &exchange.FirmUnbound{USCC: beijingFirm}})
+	bj.unbind(beijingFirm)
+	bj.ask(beijingFirm)
 	w.everyoneFollows()
 	bj.acknowledge(bj.record(first[0]).ID.String()+"-issued", exchange.AckActed)
 	tj.submit("s-3", notice{no: "5", firm: beijingFirm, home: beijing})
@@ -164,13 +166,27 @@ func TestNoSubjectInClearText(t *testing.T) {
 	tj.drain()
 	w.everyoneFollows()
 	bj.bind(beijingFirm)
+	bj.unbind(beijingFirm)
+	bj.ask(beijingFirm)
+	bj.ask(tianjinFirm)
 	for _, r := range []*region{tj, bj} {
 		r.stop()
-		file := must[[]byte](t)(os.ReadFile(filepath.Join(r.dir, "casebook", "casebook.db")))
-		for _, secret := range []string{beijingFirm, tianjinFirm, "某运输有限公司", "津交罚", "津A12345"} {
-			if bytes.Contains(file, []byte(secret)) {
-				t.Errorf("the casebook of %s holds %s", r.name, secret)
+		files := 0
+		err := fs.WalkDir(os.DirFS(r.dir), ".", func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
 			}
+			files++
+			file := must[[]byte](t)(os.ReadFile(filepath.Join(r.dir, path)))
+			for _, secret := range []string{beijingFirm, tianjinFirm, "某运输有限公司", "津交罚", "津A12345"} {
+				if bytes.Contains(file, []byte(secret)) {
+					t.Errorf("%s of %s holds %s", path, r.name, secret)
+				}
+			}
+			return nil
+		})
+		if err != nil || files < 3 {
+			t.Errorf("%d files of %s were read, %v", files, r.name, err)
 		}
 	}
 }

@@ -52,17 +52,8 @@ func stageOf(key []byte) exchange.Stage {
 	return ""
 }
 
-// subjectSize is how much of the digest names a firm inside this file.
-const subjectSize = 16
-
 // subjectOf names a firm without telling it; nil when there is none.
-func (c *Casebook) subjectOf(uscc string) []byte {
-	if uscc == "" {
-		return nil
-	}
-	d := c.cfg.IDSecret.Digest("subject", []byte(uscc))
-	return d[:subjectSize]
-}
+func (c *Casebook) subjectOf(uscc string) []byte { return c.cfg.IDSecret.Subject(uscc) }
 
 // remindOwn makes the reminder of a home record. The firm is known from the
 // sealed body only, or from what was kept of it.
@@ -123,13 +114,12 @@ func (f *fold) show(key []byte, op exchange.Op, backfill bool) (seq uint64) {
 // bound lets the feed have the firm's reminders from now on, and the open ones
 // again as backfill. Binding twice is one binding.
 func (f *fold) bound(b *exchange.FirmBound) {
-	subject := f.subjectOf(b.USCC)
-	if f.b.bindings.Get(subject) != nil {
+	if f.b.bindings.Get(b.Subject) != nil {
 		return
 	}
-	f.put(f.b.bindings, subject, binding{BoundAt: b.BoundAt.UnixMilli()})
+	f.put(f.b.bindings, b.Subject, binding{BoundAt: b.BoundAt.UnixMilli()})
 	f.count(countBound, 1)
-	for _, key := range f.remindersOf(subject) {
+	for _, key := range f.remindersOf(b.Subject) {
 		r, ok := load[reminder](f, f.b.reminders, key)
 		if ok && r.open() {
 			f.work++
@@ -140,11 +130,10 @@ func (f *fold) bound(b *exchange.FirmBound) {
 }
 
 func (f *fold) unbound(u *exchange.FirmUnbound) {
-	subject := f.subjectOf(u.USCC)
-	if f.b.bindings.Get(subject) == nil {
+	if f.b.bindings.Get(u.Subject) == nil {
 		return
 	}
-	f.delete(f.b.bindings, subject)
+	f.delete(f.b.bindings, u.Subject)
 	f.count(countBound, -1)
 }
 
@@ -152,7 +141,7 @@ func (f *fold) unbound(u *exchange.FirmUnbound) {
 func (f *fold) remindersOf(subject []byte) [][]byte {
 	var keys [][]byte
 	for _, record := range keysWith(f.b.subjects, subject) {
-		keys = append(keys, keysWith(f.b.reminders, record[subjectSize:])...)
+		keys = append(keys, keysWith(f.b.reminders, record[exchange.SubjectSize:])...)
 	}
 	return keys
 }

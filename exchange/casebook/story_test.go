@@ -242,7 +242,7 @@ func TestBindingAFirm(t *testing.T) {
 		t.Fatalf("a new reminder of a bound firm is %+v", items)
 	}
 
-	bj.tell(exchange.Event{Unbound: &exchange.FirmUnbound{USCC: beijingFirm}})
+	bj.unbind(beijingFirm)
 	if len(bj.feed(0)) != 0 || must[bool](t)(bj.book.Bound(beijingFirm)) {
 		t.Error("the feed still has reminders of a firm that is not bound")
 	}

@@ -423,7 +423,18 @@ func (r *region) feed(after uint64) []exchange.Reminder {
 
 func (r *region) bind(firm string) {
 	r.t.Helper()
-	r.tell(exchange.Event{Bound: &exchange.FirmBound{USCC: firm, BoundAt: r.now}})
+	r.tell(exchange.Event{Bound: &exchange.FirmBound{Subject: r.secret.Subject(firm), BoundAt: r.now}})
+}
+
+func (r *region) unbind(firm string) {
+	r.t.Helper()
+	r.tell(exchange.Event{Unbound: &exchange.FirmUnbound{Subject: r.secret.Subject(firm)}})
+}
+
+func (r *region) ask(firm string) {
+	r.t.Helper()
+	asked := must[*exchange.SubjectAsked](r.t)(exchange.AskFor(r.vault, must[uint64](r.t)(r.slots.Take(1)), firm))
+	r.tell(exchange.Event{Asked: asked})
 }
 
 func (r *region) acknowledge(id string, state exchange.AckState) {

@@ -46,8 +46,8 @@ func oneOfEach() []exchange.Event {
 			Authorities: []schemas.Authority{{USCC: "u", Name: "n", Aliases: []string{"a"}, Parent: "p", Region: "120000",
 				ValidFrom: "2026-01-01", ValidTo: "2026-12-31"}},
 			Sources: []schemas.SourcePlan{{USCC: "u", Name: "n", Kind: "k", EveryDays: 7}}}},
-		{At: noon, Bound: &exchange.FirmBound{USCC: "u", BoundAt: later, Proof: "p"}},
-		{At: noon, Unbound: &exchange.FirmUnbound{USCC: "u"}},
+		{At: noon, Bound: &exchange.FirmBound{BoundAt: later, Subject: []byte{14}, Slot: 6, Proof: []byte{15}}},
+		{At: noon, Unbound: &exchange.FirmUnbound{Subject: []byte{14}}},
 		{At: noon, Acks: &exchange.AcksReceived{Acks: []exchange.Ack{
 			{Reminder: "r-1", State: exchange.AckRead, At: later, Reason: "why"}}}},
 		{At: noon, Authored: &exchange.EntryAuthored{Entry: entry, Slot: 3, Key: []byte{7},
@@ -62,7 +62,7 @@ func oneOfEach() []exchange.Event {
 		{At: noon, Erasing: &exchange.RecordsErased{Items: []exchange.ErasedItem{
 			{Place: 7, Local: true, ID: digest(11), Slots: []uint64{3, 4}, Code: "c", Subject: []byte{12}}}}},
 		{At: noon, LocalErased: &exchange.LocalErased{Records: []exchange.EntryID{digest(12)}, At: 13, Scope: scope}},
-		{At: noon, Asked: &exchange.SubjectAsked{USCC: "u"}},
+		{At: noon, Asked: &exchange.SubjectAsked{Slot: 7, USCC: []byte{16}}},
 	}
 }
 
@@ -137,7 +137,7 @@ func TestTimesAreStoredInMilliseconds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "\xa2" + "\x01\x1b\x00\x00\x01\x9d\xfb\x71\x4e\x07" + "\x07\xa1\x01\x61u"
+	want := "\xa2" + "\x01\x1b\x00\x00\x01\x9d\xfb\x71\x4e\x07" + "\x07\xa1\x02\x41u"
 	if string(raw) != want {
 		t.Errorf("stored as %x", raw)
 	}
@@ -155,14 +155,14 @@ func TestEventsThatAreNotOursAreRefusedWithoutQuotingThem(t *testing.T) {
 		"empty":             "",
 		"not a map":         "\x01",
 		"no kind":           "\xa1\x01\x00",
-		"two kinds":         "\xa3\x01\x00\x07\xa1\x01\x61u\x0a\xa0",
-		"unknown key":       "\xa3\x01\x00\x07\xa1\x01\x61u\x18\x63\x00",
-		"duplicate key":     "\xa3\x01\x00\x01\x00\x07\xa1\x01\x61u",
-		"indefinite length": "\xbf\x01\x00\x07\xa1\x01\x61u\xff",
-		"tag":               "\xa2\x01\xc1\x00\x07\xa1\x01\x61u",
-		"trailing bytes":    "\xa2\x01\x00\x07\xa1\x01\x61u\x00",
-		"invalid UTF-8":     "\xa2\x01\x00\x07\xa1\x01\x66secre\xff",
-		"wrong type":        "\xa2\x01\x66secret\x07\xa1\x01\x61u",
+		"two kinds":         "\xa3\x01\x00\x07\xa1\x02\x41u\x0a\xa0",
+		"unknown key":       "\xa3\x01\x00\x07\xa1\x02\x41u\x18\x63\x00",
+		"duplicate key":     "\xa3\x01\x00\x01\x00\x07\xa1\x02\x41u",
+		"indefinite length": "\xbf\x01\x00\x07\xa1\x02\x41u\xff",
+		"tag":               "\xa2\x01\xc1\x00\x07\xa1\x02\x41u",
+		"trailing bytes":    "\xa2\x01\x00\x07\xa1\x02\x41u\x00",
+		"invalid UTF-8":     "\xa2\x01\x00\x04\xa1\x01\x66secre\xff",
+		"wrong type":        "\xa2\x01\x66secret\x07\xa1\x02\x41u",
 	} {
 		_, err := unmarshalEvent([]byte(raw))
 		if err == nil {

@@ -24,8 +24,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var noon = time.Date(2026, 5, 6, 12, 0, 0, 7e6, exchange.Shanghai)
 
 // unbound is a small event that can be told from others by its USCC.
-func unbound(uscc string) exchange.Event {
-	return exchange.Event{At: noon, Unbound: &exchange.FirmUnbound{USCC: uscc}}
+func unbound(subject string) exchange.Event {
+	return exchange.Event{At: noon, Unbound: &exchange.FirmUnbound{Subject: []byte(subject)}}
 }
 
 // openDir opens a journal that must not fail, with small segments if rollAt is.
@@ -55,7 +55,7 @@ func appendAll(t testing.TB, j *Journal, events ...exchange.Event) exchange.Posi
 	return last
 }
 
-// readAll reads the USCCs of unbound events from a position on and checks that
+// readAll reads the subjects of unbound events from a position on and checks that
 // positions count up by one.
 func readAll(t testing.TB, j *Journal, from exchange.Position) []string {
 	t.Helper()
@@ -64,7 +64,7 @@ func readAll(t testing.TB, j *Journal, from exchange.Position) []string {
 		if want := from + exchange.Position(len(got)); at != want {
 			t.Errorf("position %d where %d was next", at, want)
 		}
-		got = append(got, e.Unbound.USCC)
+		got = append(got, string(e.Unbound.Subject))
 		return nil
 	})
 	if err != nil {
@@ -150,11 +150,11 @@ func TestReadOneFindsEventsInsideALargeFrame(t *testing.T) {
 		t.Helper()
 		for i := range events {
 			e, err := j.ReadOne(exchange.Position(i + 1))
-			if err != nil || e.Unbound.USCC != events[i].Unbound.USCC {
+			if err != nil || !bytes.Equal(e.Unbound.Subject, events[i].Unbound.Subject) {
 				t.Fatalf("position %d: %v", i+1, err)
 			}
 		}
-		if e, err := j.ReadOne(501); err != nil || e.Unbound.USCC != "behind" {
+		if e, err := j.ReadOne(501); err != nil || string(e.Unbound.Subject) != "behind" {
 			t.Fatalf("position 501: %v", err)
 		}
 	}
@@ -209,7 +209,7 @@ func TestCallsThatWaitTogetherShareAFrame(t *testing.T) {
 	defer closeJournal(t, j)
 	var group []*call
 	for i := range 3 {
-		raw, err := marshalEvent(&exchange.Event{Unbound: &exchange.FirmUnbound{USCC: fmt.Sprint(i)}})
+		raw, err := marshalEvent(&exchange.Event{Unbound: &exchange.FirmUnbound{Subject: fmt.Append(nil, i)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -375,7 +375,7 @@ func TestAFollowerSeesEveryEventOnceAndInOrder(t *testing.T) {
 			if at != next {
 				t.Errorf("position %d where %d was next", at, next)
 			}
-			if one, err := j.ReadOne(at); err != nil || one.Unbound.USCC != e.Unbound.USCC {
+			if one, err := j.ReadOne(at); err != nil || !bytes.Equal(one.Unbound.Subject, e.Unbound.Subject) {
 				t.Errorf("position %d alone: %v", at, err)
 			}
 			next++
