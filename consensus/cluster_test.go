@@ -38,8 +38,9 @@ type cluster struct {
 
 	snapshots consensus.Snapshots
 	marking   consensus.Marking
-	tally     bool // count items instead of keeping them
-	elastic   bool // the directory follows the items
+	tally     bool          // count items instead of keeping them
+	elastic   bool          // the directory follows the items
+	held      time.Duration // Timers.Held
 
 	unwitnessed atomic.Bool // the notaries say nothing
 }
@@ -54,6 +55,7 @@ type member struct {
 	fatal   chan error
 	marks   marks
 	floor   uint64
+	drops   func(peer string, item []byte) bool // what it leaves out as leader; nil: nothing
 
 	// conn is the node's socket. It stays open while the node is down, so that
 	// nobody else is given its port.
@@ -182,11 +184,15 @@ func (m *member) open() error {
 	if c.elastic {
 		directory = elastic{m}
 	}
+	var network consensus.Network = m.net
+	if m.drops != nil {
+		network = &censor{Network: m.net, drops: m.drops}
+	}
 	m.node, err = consensus.Open(consensus.Config{
-		ID: m.id, Dir: m.dir, Servers: c.servers, Directory: directory, Network: m.net, StateMachine: state,
+		ID: m.id, Dir: m.dir, Servers: c.servers, Directory: directory, Network: network, StateMachine: state,
 		Ledger: testLedger, Key: c.key(m.id),
 		NodeKeys:  func(id string) []*sm.NodePublic { return c.peers[id].Keys },
-		Timers:    consensus.Timers{Heartbeat: 300 * time.Millisecond},
+		Timers:    consensus.Timers{Heartbeat: 300 * time.Millisecond, Held: c.held},
 		Snapshots: c.snapshots, Marking: c.marking, Marked: m.marks.take, Floor: m.floor, Witness: notary{m},
 		Logger: logger,
 		Fatal:  func(err error) { m.fatal <- err },

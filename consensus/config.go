@@ -32,6 +32,9 @@ type Network interface {
 	Handle(name string, h func(peer string, c net.Conn))
 	// Open opens a stream to a peer's handler.
 	Open(ctx context.Context, peer, name string) (net.Conn, error)
+	// Stand has this node's Raft stand for election at once, although it may
+	// hear a leader.
+	Stand()
 	// Acknowledged returns the highest index that a peer has acknowledged to
 	// this node as leader.
 	Acknowledged(peer string) uint64
@@ -47,6 +50,9 @@ type Timers struct {
 	// committed, 20 ms. The announcer says it first; this is for whom it did
 	// not reach, and each repetition costs every node a message.
 	Commit time.Duration
+	// Held is how long the leader may leave an item out while it takes others'
+	// until this node does something about it, 5 s.
+	Held time.Duration
 	// Disk is how long a write of the log may take before the process ends.
 	Disk time.Duration
 }
@@ -117,6 +123,7 @@ func (c *Config) defaults() error {
 	setDefault(&c.Timers.Election, c.Timers.Heartbeat)
 	setDefault(&c.Timers.Lease, c.Timers.Heartbeat/2)
 	setDefault(&c.Timers.Commit, 20*time.Millisecond)
+	setDefault(&c.Timers.Held, 5*time.Second)
 	setDefault(&c.Timers.Disk, 10*time.Second)
 	setDefault(&c.Snapshots.Interval, 10*time.Second)
 	setDefault(&c.Snapshots.Threshold, 1024)

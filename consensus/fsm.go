@@ -51,6 +51,9 @@ func (f *fsm) Apply(l *raft.Log) any {
 		n.pokeReconcile()
 	}
 	n.proposals.deliver(l.Index, ids, items, results)
+	if len(items) > 0 {
+		n.vigil.taken.Store(l.Index)
+	}
 	n.applied.advance(l.Index)
 	if len(items) > 0 && n.batcher.inCharge() {
 		n.marker.poke()

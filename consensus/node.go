@@ -21,6 +21,7 @@ type Node struct {
 	batcher   *batcher
 	marker    *marker
 	announcer *announcer
+	vigil     *vigil
 	applied   appliedIndex
 
 	memberships memberships
@@ -76,10 +77,13 @@ func Open(cfg Config) (*Node, error) {
 	n.storage.log.applied.Store(n.applied.at)
 	n.memberships.begin(n.applied.at, cfg.Directory.History())
 	n.announcer = newAnnouncer(n)
+	n.vigil = newVigil(n)
 	n.marker = &marker{n: n, grown: make(chan struct{}, 1)}
 	n.batcher = newBatcher(cfg.InFlight, n.applyEntry, n.fatal, n.done)
 
 	cfg.Network.Handle(laneName, n.serveLane)
+	cfg.Network.Handle(relayName, n.serveRelay)
+	cfg.Network.Handle(complaintName, n.vigil.serveComplaint)
 	cfg.Network.Handle(readName, n.serveReadIndex)
 	cfg.Network.Handle(pulseName, n.servePulse)
 	n.raft, err = raft.NewRaft(n.cfg.raftConfig(n.elected), &fsm{n: n}, n.storage.cache, n.storage.stable, n.storage.snapshots, cfg.Network)
@@ -96,6 +100,7 @@ func Open(cfg Config) (*Node, error) {
 	n.tasks.Go(n.watchElection)
 	n.tasks.Go(n.batcher.run)
 	n.tasks.Go(n.marker.run)
+	n.tasks.Go(n.vigil.run)
 	n.tasks.Go(n.reconcile)
 	cfg.Network.Bind(n.raft, n.allow, n.plausible)
 	return n, nil

@@ -30,6 +30,7 @@ type proposal struct {
 	proposed
 	done    chan Outcome // one slot
 	settled bool         // answered or given up
+	foreign bool         // another node's, which the leader holds back
 }
 
 // proposals are the items of this node that have not come back yet, in the
@@ -93,10 +94,54 @@ func (q *proposals) add(item []byte) (*proposal, error) {
 	if _, err := io.ReadFull(q.rand, p.id[:]); err != nil {
 		return nil, fmt.Errorf("consensus: proposal id: %w", err)
 	}
+	q.enqueue(p)
+	return p, nil
+}
+
+func (q *proposals) enqueue(p *proposal) {
 	q.byID[p.id] = p
 	q.queue = append(q.queue, p)
 	q.poke()
-	return p, nil
+}
+
+// adopt proposes another node's item under the id by which that node knows it.
+// It returns false if there is one of that id already.
+func (q *proposals) adopt(item proposed) (*proposal, bool) {
+	p := &proposal{proposed: item, done: make(chan Outcome, 1), foreign: true}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || q.byID[p.id] != nil {
+		return nil, false
+	}
+	q.enqueue(p)
+	return p, true
+}
+
+// oldest is the one that has been under way for longest, nil if none is.
+func (q *proposals) oldest() *proposal {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.unsent == 0 {
+		return nil
+	}
+	return q.queue[0]
+}
+
+// own are the items under way that this node itself has proposed, at most
+// limit bytes and at least one.
+func (q *proposals) own(limit int) (items []proposed) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, p := range q.queue[:q.unsent] {
+		if p.settled || p.foreign {
+			continue
+		}
+		if limit -= len(p.item); limit < 0 && len(items) > 0 {
+			break
+		}
+		items = append(items, p.proposed)
+	}
+	return items
 }
 
 func (q *proposals) drop(p *proposal) {

@@ -18,7 +18,10 @@ type Status struct {
 	// HeldBack says that the log can't be cut because nothing is witnessed up
 	// to where it could be.
 	HeldBack bool
-	Peers    []PeerStatus // on the leader only
+	// Deposed counts the elections that this node has forced against a leader
+	// that held items back.
+	Deposed uint64
+	Peers   []PeerStatus // on the leader only
 	// MembershipWaits says, on the leader, why Raft's configuration is not the
 	// directory's yet; "" if it is.
 	MembershipWaits string
@@ -45,6 +48,7 @@ func (n *Node) Status() Status {
 		Poisoned:  n.poisoned.Load(),
 		HeldBack:  n.heldBack.Load(),
 		BadMarks:  n.badMarks.Load(),
+		Deposed:   n.vigil.stood.Load(),
 		Snapshot:  n.storage.snapshots.index(),
 	}
 	if s.Leader != s.ID {

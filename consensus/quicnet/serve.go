@@ -96,6 +96,17 @@ func (e *Endpoint) answer(l *link, command any, r *bufio.Reader, s *stream) (byt
 	}
 }
 
+// Stand has this node's own Raft stand for election at once: what TimeoutNow
+// asks, which no peer but the leader may.
+func (e *Endpoint) Stand() {
+	req := &raft.TimeoutNowRequest{}
+	fillHeader(req, Peer{ID: e.cfg.ID, Address: e.cfg.Address})
+	select {
+	case e.consumer <- raft.RPC{Command: req, RespChan: make(chan raft.RPCResponse, 1)}:
+	case <-e.ctx.Done():
+	}
+}
+
 // behind is Raft's own answer to a leader that has to send older entries first.
 func (e *Endpoint) behind() *raft.AppendEntriesResponse {
 	v := e.view()

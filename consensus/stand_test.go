@@ -1,0 +1,27 @@
+package consensus
+
+import "testing"
+
+// Who stands for election against a leader, and in which order.
+func TestWhoStandsAgainstALeader(t *testing.T) {
+	four := []string{"a", "b", "c", "d"}
+	for name, c := range map[string]struct {
+		self        string
+		complaining []string
+		voters      []string
+		rank        int
+		enough      bool
+	}{
+		"alone":                             {"b", nil, four, 0, false},
+		"two of four":                       {"b", []string{"a"}, four, 1, false},
+		"three of four, the last":           {"c", []string{"a", "b"}, four, 2, true},
+		"three of four, the first":          {"a", []string{"b", "c"}, four, 0, true},
+		"two of three":                      {"b", []string{"c"}, four[:3], 0, true},
+		"those without a vote":              {"b", []string{"a", "x", "y"}, four, 1, false},
+		"three of four, without an own one": {"x", []string{"a", "b", "c"}, four, -1, false},
+	} {
+		if rank, enough := rankToStand(c.self, c.complaining, c.voters); enough != c.enough || rank != c.rank {
+			t.Errorf("%s: place %d, %v; want %d, %v", name, rank, enough, c.rank, c.enough)
+		}
+	}
+}

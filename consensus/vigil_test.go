@@ -1,0 +1,166 @@
+package consensus_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/xinqiao/creditgw/consensus"
+)
+
+// A censor is the network of a node that, when it leads, does not take every
+// item: those that drops names never come out of a member's stream.
+type censor struct {
+	consensus.Network
+	drops func(peer string, item []byte) bool
+}
+
+func (x *censor) Handle(name string, h func(peer string, c net.Conn)) {
+	if name != "propose" {
+		x.Network.Handle(name, h)
+		return
+	}
+	x.Network.Handle(name, func(peer string, c net.Conn) {
+		inner, outer := net.Pipe()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			defer c.Close()
+			defer outer.Close()
+			r := bufio.NewReader(c)
+			for {
+				var head [20]byte
+				if _, err := io.ReadFull(r, head[:]); err != nil {
+					return
+				}
+				item := make([]byte, binary.BigEndian.Uint32(head[16:]))
+				if _, err := io.ReadFull(r, item); err != nil {
+					return
+				}
+				if x.drops(peer, item) {
+					continue
+				}
+				if _, err := outer.Write(append(head[:], item...)); err != nil {
+					return
+				}
+			}
+		}()
+		h(peer, inner)
+		inner.Close()
+		c.Close()
+		<-ended
+	})
+}
+
+// deposed is how many elections were forced against a leader.
+func (c *cluster) deposed() (n uint64) {
+	for _, m := range c.members {
+		n += m.node.Status().Deposed
+	}
+	return n
+}
+
+// A leader leaves one region's items out. If it only looks at whose stream they
+// come on, another member's brings them in. If it looks at what they are, the
+// others depose it: three of four have seen it.
+func TestALeaderThatHoldsOneRegionsItemsBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		drops   func(victim, peer string, item []byte) bool
+		deposed bool
+	}{
+		"by the stream they come on": {func(victim, peer string, _ []byte) bool { return peer == victim }, false},
+		"by what they are":           {func(_, _ string, item []byte) bool { return bytes.HasPrefix(item, []byte("held")) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var liar, victim string
+			lying := make(chan struct{})
+			cl := newCluster(t, consensus.Snapshots{})
+			cl.held = 500 * time.Millisecond
+			for _, id := range regions {
+				m := cl.members[id]
+				m.drops = func(peer string, item []byte) bool {
+					select {
+					case <-lying:
+						return m.id == liar && c.drops(victim, peer, item)
+					default:
+						return false
+					}
+				}
+				m.start()
+			}
+			leader := cl.leader()
+			sufferer := cl.follower()
+			liar, victim = leader.id, sufferer.id
+			close(lying)
+			var third *member
+			for _, id := range regions {
+				if id != liar && id != victim {
+					third = cl.members[id]
+				}
+			}
+
+			held := make(chan error, 1)
+			go func() {
+				_, err := sufferer.node.Propose(testContext(t), []byte("held back"))
+				held <- err
+			}()
+			others := 0
+			for waiting := true; waiting; {
+				select {
+				case err := <-held:
+					must(t, err)
+					waiting = false
+				default:
+					third.propose(fmt.Sprintf("another %d", others))
+					others++
+				}
+			}
+			cl.agree(others + 1)
+			if deposed := cl.deposed(); (deposed > 0) != c.deposed {
+				t.Errorf("%d elections were forced", deposed)
+			}
+		})
+	}
+}
+
+// A member complains without reason, of a leader that takes all in turn. Nobody
+// sees what it says, and nobody stands.
+func TestOneThatComplainsDeposesNobody(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, consensus.Snapshots{})
+	c.held = 50 * time.Millisecond
+	for _, id := range regions {
+		c.members[id].start()
+	}
+	leader := c.leader()
+	term := leader.node.Status().Term
+	liar := c.follower()
+	complaint := append(binary.BigEndian.AppendUint64(nil, term), byte(len(leader.id)))
+	complaint = append(complaint, leader.id...)
+	for n := range 40 {
+		for _, id := range regions {
+			if id == liar.id || id == leader.id {
+				continue
+			}
+			ctx, cancel := context.WithTimeout(testContext(t), 5*time.Second)
+			s, err := liar.net.Open(ctx, id, "complaint")
+			must(t, err)
+			_, err = s.Write(complaint)
+			must(t, err)
+			_, _ = io.ReadFull(s, make([]byte, 1)) // it has been read
+			s.Close()
+			cancel()
+			c.members[id].propose(fmt.Sprintf("%s %d", id, n))
+		}
+	}
+	if n := c.deposed(); n > 0 {
+		t.Errorf("%d elections were forced", n)
+	}
+}
