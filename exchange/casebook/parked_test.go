@@ -35,6 +35,7 @@ func TestParkedEntries(t *testing.T) {
 	key := must[*sm.AgencyKey](t)(sm.Generate[sm.Agency](rand.Reader))
 	keyID := key.Public().ID()
 	good := must[[]byte](t)(penalty(notice{no: "1", firm: beijingFirm, fine: 1}).Encode())
+	outOfSchema := must[[]byte](t)(penalty(notice{no: "1", firm: beijingFirm, fine: -1}).Encode())
 	file := sm.Sum([]byte("file"))
 	byRegion := must[[]byte](t)((&exchange.Author{Kind: exchange.AuthorRegion, Agency: agency, File: &file, Row: 1}).Marshal())
 	byAgency := must[[]byte](t)((&exchange.Author{Kind: exchange.AuthorAgency, Agency: agency, Key: &keyID, Signature: []byte("no")}).Marshal())
@@ -67,6 +68,10 @@ func TestParkedEntries(t *testing.T) {
 		}},
 		{"a record that is none of its kind", casebook.CodeBadRecord, func(tj *region) {
 			tj.forge(header, []byte{0xa0}, byRegion, nil)
+			tj.drain()
+		}},
+		{"a record that reads well, with a fine below zero", casebook.CodeBadRecord, func(tj *region) {
+			tj.forge(header, outOfSchema, byRegion, nil)
 			tj.drain()
 		}},
 		{"an acknowledgement that poses as a record", casebook.CodeBadRecord, func(tj *region) {
