@@ -8,6 +8,21 @@ import (
 	"os"
 )
 
+// Hold keeps erasing waiting until release is called, and nothing else: what is
+// saved meanwhile has no slot erased whose erasure the journal does not know yet.
+func (v *Vault) Hold() (release func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.holds++
+	return func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if v.holds--; v.holds == 0 {
+			v.released.Broadcast()
+		}
+	}
+}
+
 // Save writes the vault as it is, beside its use, for a backup: the slots that
 // are durable at the time of the call. Whoever has it reads all private copies.
 func (v *Vault) Save(w io.Writer) error {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 
 	"github.com/xinqiao/creditgw/exchange"
 )
@@ -53,4 +54,30 @@ func TestARestoredVaultHasTheNamedSlotsAndNoOthers(t *testing.T) {
 	if _, err := os.Stat(path + "2"); err == nil {
 		t.Error("it left a file")
 	}
+}
+
+// While it is held nothing is erased, and slots are drawn and used as ever; what
+// waited is erased as soon as it may be.
+func TestAHeldVaultErasesLaterAndServesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := open(t, filepath.Join(t.TempDir(), "vault"))
+		defer closeVault(t, v)
+		ensure(t, v, 10)
+		sealed := seal(t, v, 7, exchange.PurposeRow, 0, "text")
+		release := v.Hold()
+		erased := make(chan error, 1)
+		go func() { erased <- v.Erase(7) }()
+		synctest.Wait()
+		ensure(t, v, block+2)
+		if text, err := v.Open(7, exchange.PurposeRow, 0, sealed); err != nil || string(text) != "text" {
+			t.Errorf("held: %q, %v", text, err)
+		}
+		release()
+		if err := <-erased; err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Open(7, exchange.PurposeRow, 0, sealed); err == nil {
+			t.Error("it was not erased")
+		}
+	})
 }

@@ -34,9 +34,11 @@ type Vault struct {
 	cfg  Config
 	file *os.File
 
-	mu     sync.RWMutex
-	slots  uint64 // keys of slots 1 … slots are durable
-	failed error
+	mu       sync.RWMutex
+	slots    uint64 // keys of slots 1 … slots are durable
+	failed   error
+	holds    int        // see Hold
+	released *sync.Cond // on mu: holds has become 0
 }
 
 var _ exchange.Vault = (*Vault)(nil)
@@ -51,6 +53,7 @@ func Open(cfg Config) (*Vault, error) {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
 	v := &Vault{cfg: cfg, file: f}
+	v.released = sync.NewCond(&v.mu)
 	if v.slots, err = load(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -163,6 +166,9 @@ func (v *Vault) grow() error {
 func (v *Vault) Erase(slots ...uint64) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	for v.holds > 0 {
+		v.released.Wait()
+	}
 	if v.failed != nil {
 		return v.failed
 	}
