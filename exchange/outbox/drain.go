@@ -105,6 +105,9 @@ func (d *Drain) session(ctx context.Context) error {
 	if err := d.cfg.Casebook.WaitFor(ctx, d.cfg.Journal.Last()); err != nil {
 		return err
 	}
+	if err := d.followed(ctx, d.cfg.Ledger.Head().Size); err != nil {
+		return err
+	}
 	s := &session{Drain: d}
 	defer d.wait.end()
 	s.seq, s.previous = d.cfg.Ledger.LastBatch(d.cfg.Cutter.Region)
@@ -121,6 +124,20 @@ func (d *Drain) session(ctx context.Context) error {
 				return err
 			}
 			continue
+		}
+		if err := d.cfg.Casebook.WaitFor(ctx, seen+1); err != nil {
+			return err
+		}
+	}
+}
+
+// followed returns when the casebook has read that much of the ledger. What waits
+// here may be there already: after a restore the lost node has sent it.
+func (d *Drain) followed(ctx context.Context, size uint64) error {
+	for {
+		seen := d.cfg.Casebook.Position()
+		if d.cfg.Casebook.Followed() >= size {
+			return nil
 		}
 		if err := d.cfg.Casebook.WaitFor(ctx, seen+1); err != nil {
 			return err

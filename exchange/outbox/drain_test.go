@@ -140,6 +140,34 @@ func TestGapRewinds(t *testing.T) {
 	})
 }
 
+// A region that was restored from a backup finds in its outbox what the lost node
+// has sent since. It sends nothing before it has read what the ledger holds.
+func TestWhatTheLostNodeHasSentIsNotSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lost, l := newRegion(), &sharedLedger{latency: time.Millisecond, foreign: 1}
+		lost.accept(300)
+		_, stop := drain(t, lost, l)
+		time.Sleep(time.Second) // the bubble's clock
+		synctest.Wait()
+		wantCanceled(t, stop)
+
+		restored := newRegion()
+		restored.entries, restored.behind = lost.entries, true
+		restored.accept(5)
+		_, stop = drain(t, restored, l)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if len(l.entries) != 300 {
+			t.Errorf("%d entries are on the ledger, and it has read none", len(l.entries))
+		}
+		restored.follow(l)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		wantCanceled(t, stop)
+		wantAll(t, restored, l)
+	})
+}
+
 // Without an answer the outbox tries again, after a pause.
 func TestLostAnswerIsAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

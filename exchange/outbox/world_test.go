@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -92,6 +93,7 @@ type region struct {
 	refused map[exchange.EntryID]exchange.Code
 	cuts    []exchange.BatchCut
 	last    exchange.Position
+	behind  bool          // it has not read the ledger
 	moved   chan struct{} // closed and replaced at every event
 }
 
@@ -156,6 +158,26 @@ func (r *region) Last() exchange.Position {
 }
 
 func (r *region) Position() exchange.Position { return r.Last() }
+
+func (r *region) Followed() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.behind {
+		return 0
+	}
+	return math.MaxUint64
+}
+
+// follow reads the ledger: what is there waits no more.
+func (r *region) follow(l *sharedLedger) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, id := range l.entries {
+		r.cut[id] = true
+	}
+	r.behind = false
+	r.move(1)
+}
 
 func (r *region) WaitFor(ctx context.Context, at exchange.Position) error {
 	for {
