@@ -68,11 +68,30 @@ func TestUnitIsLittleExposed(t *testing.T) {
 	if err != nil {
 		t.Skip("systemd-analyze is not installed")
 	}
-	// The threshold counts tenths; 10.0 is a service without any hardening.
-	out, err := exec.Command(analyze, "security", "--offline=true", "--no-pager",
-		"--threshold=15", "systemd/creditgw.service").CombinedOutput()
-	if err != nil {
-		t.Errorf("exposed more than 1.5: %v\n%s", err, out)
+	for _, unit := range []string{"systemd/creditgw.service", "systemd/creditgw-backup.service"} {
+		// The threshold counts tenths; 10.0 is a service without any hardening.
+		out, err := exec.Command(analyze, "security", "--offline=true", "--no-pager", "--threshold=15", unit).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s is exposed more than 1.5: %v\n%s", unit, err, out)
+		}
+	}
+}
+
+// The nightly backup reads the directory of the service, as its user, and says
+// nothing of the passphrase in the process list.
+func TestBackupUnitIsOfTheService(t *testing.T) {
+	service, backup := directives(t, "systemd/creditgw.service", "Service"), directives(t, "systemd/creditgw-backup.service", "Service")
+	for _, same := range []string{"User", "Group", "UMask", "LimitCORE", "LoadCredential"} {
+		if !slices.Equal(service[same], backup[same]) {
+			t.Errorf("%s=%q, of the service %q", same, backup[same], service[same])
+		}
+	}
+	start := strings.Join(backup["ExecStart"], " ")
+	if !strings.Contains(start, "backup --dir /var/lib/"+service["StateDirectory"][0]+" ") || strings.Contains(start, "passphrase") {
+		t.Errorf("it runs %s", start)
+	}
+	if every := directives(t, "systemd/creditgw-backup.timer", "Timer")["OnCalendar"]; len(every) != 1 {
+		t.Errorf("it runs at %q", every)
 	}
 }
 

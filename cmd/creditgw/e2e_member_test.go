@@ -131,11 +131,8 @@ func TestServePromotesAnotherNode(t *testing.T) {
 	old := c.region("140000")
 	before := old.submit(exchange.WaitCommitted, old.notices("110000", 3)...)
 	c.agree()
-	old.stop()
 	file := filepath.Join(c.dir, "backup")
-	creditgw(t, "backup", "--dir", old.dir, "--passphrase-file", old.file("passphrase"), file)
-	old.start()
-	old.awaitReady()
+	creditgw(t, "backup", "--dir", old.dir, file)
 	fresh := old.restore(file)
 
 	rest := &cluster{t: t, dir: c.dir, nodes: c.nodes[:3]}

@@ -125,6 +125,9 @@ func (k *Keys) files(m peers.Member, rand io.Reader, pass passphrases) ([]newFil
 		marshal(decryptionName, k.Decryption.MarshalPEM),
 		marshal(witnessKeyName, k.Witness.MarshalPEM),
 	}
+	for _, added := range k.Spare.Decryption { // of a region that was restored
+		files = append(files, marshal(spareName("decryption", added.Public().ID()), added.MarshalPEM))
+	}
 	sealed, err := k.IDSecret.seal(rand, m.Region, pass.Keys)
 	errs = append(errs, err)
 	data, err := marshalIndent(sealed)
@@ -146,20 +149,31 @@ func (k *Keys) files(m peers.Member, rand io.Reader, pass passphrases) ([]newFil
 type recovery struct {
 	Version    int          `json:"version"`
 	Region     peers.Region `json:"region"`
-	Decryption string       `json:"decryption"` // PEM
+	Decryption string       `json:"decryption"`      // PEM
+	Added      []string     `json:"added,omitempty"` // PEM, decryption keys that rotations have added
 	IDSecret   sealedSecret `json:"id_secret"`
 }
 
+// maxRecoveryFile is room for a key of each of some hundred rotations.
+const maxRecoveryFile = 128 * maxKeyFile
+
 func (k *Keys) recoveryFile(r peers.Region, rand io.Reader, passphrase []byte) ([]byte, error) {
+	file := recovery{Version: 1, Region: r}
 	pem, err := k.Decryption.MarshalPEM(passphrase)
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := k.IDSecret.seal(rand, r, passphrase)
-	if err != nil {
+	file.Decryption = string(pem)
+	for _, added := range k.Spare.Decryption {
+		if pem, err = added.MarshalPEM(passphrase); err != nil {
+			return nil, err
+		}
+		file.Added = append(file.Added, string(pem))
+	}
+	if file.IDSecret, err = k.IDSecret.seal(rand, r, passphrase); err != nil {
 		return nil, err
 	}
-	return marshalIndent(recovery{Version: 1, Region: r, Decryption: string(pem), IDSecret: sealed})
+	return marshalIndent(file)
 }
 
 func marshalIndent(v any) ([]byte, error) {

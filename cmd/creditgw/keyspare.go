@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/peers"
 )
 
 // spareKeys are what a rotation has added to the keys of member.json. Which of
@@ -68,6 +69,19 @@ func held[K comparable](first K, spare []K) []K {
 func (k *Keys) nodes() []*sm.NodeKey        { return held(k.Node, k.Spare.Node) }
 func (k *Keys) batches() []*sm.BatchKey     { return held(k.Batch, k.Spare.Batch) }
 func (k *Keys) witnesses() []*sm.WitnessKey { return held(k.Witness, k.Spare.Witness) }
+
+// sealTo is the region's decryption key in force, if it is held here: what this
+// node could not open itself would be no backup.
+func (k *Keys) sealTo(d *peers.Directory, region peers.Region) *sm.DecryptionPublic {
+	now, ok := d.Decryption(region)
+	for _, held := range k.decryptions() {
+		if ok && held.Public().Equal(now) {
+			return now
+		}
+	}
+	return k.Decryption.Public()
+}
+
 func (k *Keys) decryptions() []*sm.DecryptionKey {
 	keys := held(k.Decryption, k.Spare.Decryption)
 	slices.Reverse(keys) // an added one is newer

@@ -97,21 +97,23 @@ func (p *program) memberTieBreaker(dir, passphraseFile string) error {
 }
 
 func (p *program) keyAddCommand() *cobra.Command {
-	var dir, passphraseFile, purpose string
+	var dir, passphraseFile, recoveryFile, purpose string
 	cmd := &cobra.Command{
 		Use: "key-add --dir DIR --purpose batch",
 		Short: p.Say(text{"生成一把新钥，放在旧钥旁边；批准并重启后启用，再用 key-retire 停用旧钥",
 			"make a new key beside the old one; it is used once approved and the node restarted, and key-retire then ends the old one"}),
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return p.keyAdd(dir, passphraseFile, purpose) },
+		RunE: func(*cobra.Command, []string) error { return p.keyAdd(dir, passphraseFile, recoveryFile, purpose) },
 	}
 	p.keyFlags(cmd, &dir, &passphraseFile)
 	cmd.Flags().StringVar(&purpose, "purpose", "", p.Say(text{"node、batch、decryption 或 witness", "node, batch, decryption or witness"}))
+	cmd.Flags().StringVar(&recoveryFile, "recovery-passphrase-file", "", p.Say(text{
+		"新恢复文件的口令文件（decryption）", "file with the passphrase of the new recovery file (decryption)"}))
 	_ = cmd.MarkFlagRequired("purpose")
 	return cmd
 }
 
-func (p *program) keyAdd(dir, passphraseFile, purpose string) error {
+func (p *program) keyAdd(dir, passphraseFile, recoveryFile, purpose string) error {
 	ledger, keys, m, pass, err := p.unlocked(dir, passphraseFile)
 	if err != nil {
 		return err
@@ -130,6 +132,10 @@ func (p *program) keyAdd(dir, passphraseFile, purpose string) error {
 	case "decryption":
 		var k *sm.DecryptionKey
 		if k, err = sm.GenerateDecryption(p.rand); err != nil {
+			return err
+		}
+		keys.Spare.Decryption = append(keys.Spare.Decryption, k)
+		if err := p.renewRecovery(dir, keys, m.Region, recoveryFile); err != nil {
 			return err
 		}
 		change.Key, id = k.Public().Bytes(), k.Public().ID()
@@ -152,6 +158,27 @@ func (p *program) keyAdd(dir, passphraseFile, purpose string) error {
 		return err
 	}
 	return p.writeChange(filepath.Join(dir, fmt.Sprintf("key-add-%s.json", purpose)), change, map[string]sm.KeyID{purpose: id})
+}
+
+// renewRecovery writes the recovery file anew, before anything can be sealed to
+// a key that the one in the safe lacks.
+func (p *program) renewRecovery(dir string, keys *Keys, r peers.Region, passphraseFile string) error {
+	pass, err := p.newPassphrase(recoveryPassphrase(passphraseFile))
+	if err != nil {
+		return err
+	}
+	raw, err := keys.recoveryFile(r, p.rand, pass)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, recoveryName)
+	if err := replaceFile(path, raw, 0o600); err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(p.Err, p.Sayf(text{
+		"新的恢复文件在 %s：离线保存，代替旧的；新钥启用后的备份，旧的打不开\n",
+		"the new recovery file is %s: keep it offline in the place of the old one, which does not open backups made once the new key is in force\n"}, path))
+	return err
 }
 
 // added makes a signing key and the change that brings it in, signed by itself.

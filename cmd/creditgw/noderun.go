@@ -25,6 +25,7 @@ func (n *node) run(ctx context.Context, listener net.Listener, certFile, keyFile
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.casebook.Run(ctx) })
 	g.Go(func() error { return n.witness.Run(ctx) })
+	g.Go(func() error { return n.serveBackups(ctx) })
 	if n.shadow != nil {
 		g.Go(func() error { return n.shadow.Run(ctx) })
 	}

@@ -98,7 +98,7 @@ func (p *program) rebuild(f restoreFlags, dir string, genesis *peers.Genesis, ol
 	if err := r.read(path); err != nil {
 		return &message{Text: text{"备份不能用", "the backup can't be used"}, Cause: err}
 	}
-	if err := r.private(); err != nil {
+	if err := r.private(p.now()); err != nil {
 		return &message{Text: text{"备份不能用", "the backup can't be used"}, Cause: err}
 	}
 	member, err := p.restoredIdentity(&r, f, dir, pass)
@@ -137,6 +137,7 @@ func (p *program) restoredIdentity(r *restoring, f restoreFlags, dir string, pas
 		return member, err
 	}
 	keys.Decryption, keys.IDSecret = r.recovered.decryption, r.recovered.idSecret
+	keys.Spare.Decryption = r.recovered.added
 	member.Decryption, member.Node.ID = keys.Decryption.Public(), id
 	if err := member.Validate(); err != nil {
 		return member, usageError(&message{Text: text{"--node 不对", "--node is wrong"}, Cause: err})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
@@ -27,11 +29,12 @@ const savedVaultName = "vault.saved"
 type recovered struct {
 	region     peers.Region
 	decryption *sm.DecryptionKey
+	added      []*sm.DecryptionKey // by rotations
 	idSecret   idSecret
 }
 
 func openRecovery(path string, passphrase []byte) (recovered, error) {
-	raw, err := readLimited(path, maxKeyFile+maxSealedFile)
+	raw, err := readLimited(path, maxRecoveryFile)
 	if err != nil {
 		return recovered{}, &message{Text: text{"读不到恢复文件", "cannot read the recovery file"}, Cause: err}
 	}
@@ -44,6 +47,13 @@ func openRecovery(path string, passphrase []byte) (recovered, error) {
 	out := recovered{region: file.Region}
 	if out.decryption, err = sm.ParseDecryption([]byte(file.Decryption), passphrase); err != nil {
 		return recovered{}, cannotOpen(path, err)
+	}
+	for _, pem := range file.Added {
+		key, err := sm.ParseDecryption([]byte(pem), passphrase)
+		if err != nil {
+			return recovered{}, cannotOpen(path, err)
+		}
+		out.added = append(out.added, key)
 	}
 	if out.idSecret, err = file.IDSecret.open(file.Region, passphrase); err != nil {
 		return recovered{}, cannotOpen(path, err)
@@ -72,7 +82,7 @@ func (r *restoring) read(path string) error {
 		return err
 	}
 	defer f.Close()
-	in, err := backup.NewReader(f, r.genesis.LedgerID(), r.recovered.decryption)
+	in, err := backup.NewReader(f, r.genesis.LedgerID(), held(r.recovered.decryption, r.recovered.added)...)
 	if err != nil {
 		return err
 	}
@@ -141,7 +151,7 @@ func (r *restoring) nodeKey(node string) *sm.NodePublic {
 }
 
 // private opens the journal and makes the vault that it needs.
-func (r *restoring) private() (err error) {
+func (r *restoring) private(now time.Time) (err error) {
 	var fault error
 	j, err := journal.Open(journal.Config{
 		Dir: filepath.Join(r.dir, journalName), Logger: slog.New(slog.DiscardHandler), Fatal: func(err error) { fault = err },
@@ -150,12 +160,24 @@ func (r *restoring) private() (err error) {
 		return err
 	}
 	r.nextSlot = 1
+	cut := false
 	err = j.Read(1, func(at exchange.Position, e exchange.Event) error {
 		r.events, r.nextSlot = at, max(r.nextSlot, e.NextSlot())
+		cut = cut || e.Cut != nil
 		return nil
 	})
+	if err == nil && cut {
+		// The lost node's key signs no more, and it may have cut otherwise since:
+		// what was under way and is not on the ledger is cut anew.
+		_, err = j.Append(context.Background(), exchange.Event{
+			At: now, Refused: &exchange.BatchRefused{Seq: 1, Code: exchange.CodeUnknownKey},
+		})
+	}
 	if err = errors.Join(err, j.Close(), fault); err != nil {
 		return err
+	}
+	if uint64(r.events) != r.manifest.Events {
+		return fmt.Errorf("its journal ends with event %d, the manifest says %d", r.events, r.manifest.Events)
 	}
 	path := filepath.Join(r.dir, savedVaultName)
 	saved, err := os.Open(path)

@@ -58,23 +58,6 @@ func (p *program) resync(from string, f restoreFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.Remove(path)) }()
 	f.signer = self.Node.Key.ID().String() // it has just signed
-	old := recovered{region: self.Region, decryption: keys.Decryption, idSecret: keys.IDSecret}
-	if err := p.rebuild(f, dir, &genesis, old, pass, path); err != nil {
-		return err
-	}
-	return keepDecryption(from, dir)
-}
-
-// keepDecryption takes along the decryption keys that a rotation has added:
-// bodies are sealed to them, and the passphrase is the same.
-func keepDecryption(from, to string) error {
-	added, err := filepath.Glob(filepath.Join(from, keysName, "decryption-*.pem"))
-	for _, path := range added {
-		raw, readErr := readLimited(path, maxKeyFile)
-		if readErr == nil {
-			readErr = createFile(filepath.Join(to, keysName, filepath.Base(path)), raw, 0o600)
-		}
-		err = errors.Join(err, readErr)
-	}
-	return errors.Join(err, syncDir(filepath.Join(to, keysName)))
+	old := recovered{region: self.Region, decryption: keys.Decryption, added: keys.Spare.Decryption, idSecret: keys.IDSecret}
+	return p.rebuild(f, dir, &genesis, old, pass, path)
 }

@@ -39,6 +39,8 @@ type Manifest struct {
 	Size   uint64       `cbor:"4,keyasint"` // of the ledger as applied
 	Root   sm.Digest    `cbor:"5,keyasint"`
 	Files  []File       `cbor:"6,keyasint"`
+	// Events is the position of the journal's last event.
+	Events uint64 `cbor:"7,keyasint,omitempty"`
 }
 
 // File is one file of a backup.

@@ -24,9 +24,9 @@ type Reader struct {
 	signed []byte
 }
 
-// NewReader begins to read a backup of this ledger with the region's decryption
-// key.
-func NewReader(r io.Reader, ledger sm.Digest, key *sm.DecryptionKey) (*Reader, error) {
+// NewReader begins to read a backup of this ledger with whichever of the region's
+// decryption keys it is sealed to.
+func NewReader(r io.Reader, ledger sm.Digest, keys ...*sm.DecryptionKey) (*Reader, error) {
 	head := make([]byte, headSize+2)
 	if _, err := io.ReadFull(r, head); err != nil {
 		return nil, readError(err)
@@ -45,12 +45,13 @@ func NewReader(r io.Reader, ledger sm.Digest, key *sm.DecryptionKey) (*Reader, e
 	if _, err := io.ReadFull(r, wrapped); err != nil {
 		return nil, readError(err)
 	}
-	secret, err := key.Decrypt(wrapped)
-	if err != nil || len(secret) != secretSize {
-		return nil, ErrDamaged
+	for _, key := range keys {
+		if secret, err := key.Decrypt(wrapped); err == nil && len(secret) == secretSize {
+			in := &opener{r: r, key: keyOf(secret, ledger), head: append(head, wrapped...)}
+			return &Reader{ledger: ledger, region: region, in: in}, nil
+		}
 	}
-	in := &opener{r: r, key: keyOf(secret, ledger), head: append(head, wrapped...)}
-	return &Reader{ledger: ledger, region: region, in: in}, nil
+	return nil, ErrDamaged
 }
 
 // Region is whose backup it is.

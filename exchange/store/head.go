@@ -8,20 +8,20 @@ import (
 	"github.com/xinqiao/creditgw/peers"
 )
 
-// ReadHead returns how far a stopped node's ledger goes on disk, and changes
-// nothing.
-func ReadHead(dir string, genesis *peers.Genesis) (exchange.Head, error) {
+// ReadHead returns how far a stopped node's ledger goes on disk and the
+// directory there, and changes nothing.
+func ReadHead(dir string, genesis *peers.Genesis) (exchange.Head, *peers.Directory, error) {
 	generation, err := readCurrent(dir)
 	if err != nil {
-		return exchange.Head{}, err
+		return exchange.Head{}, nil, err
 	}
 	if generation == 0 {
-		return exchange.Head{}, fmt.Errorf("store: %s holds no store: %w", dir, exchange.ErrNotFound)
+		return exchange.Head{}, nil, fmt.Errorf("store: %s holds no store: %w", dir, exchange.ErrNotFound)
 	}
 	st, err := loadState(generationDir(dir, generation), &Config{Dir: dir, Genesis: genesis, Logger: slog.New(slog.DiscardHandler)}, true)
 	if err != nil {
-		return exchange.Head{}, err
+		return exchange.Head{}, nil, err
 	}
 	p := st.durable
-	return exchange.Head{Size: p.size, Root: p.root, RaftIndex: p.index}, st.closeFiles()
+	return exchange.Head{Size: p.size, Root: p.root, RaftIndex: p.index}, st.directory, st.closeFiles()
 }

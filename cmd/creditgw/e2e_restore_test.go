@@ -1,0 +1,126 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/exchange/httpapi"
+	"github.com/xinqiao/creditgw/peers"
+)
+
+// sender sends files of an agency, one after the other, and keeps them.
+type sender struct {
+	*gateway
+	home     peers.Region
+	answered atomic.Int64       // files
+	acked    []exchange.EntryID // of all files, in order
+	err      error
+}
+
+func (s *sender) run(ctx context.Context) {
+	for ctx.Err() == nil && s.err == nil {
+		body, err := recordsFile(s.notices(s.home, rowsPerFile))
+		if err != nil {
+			s.err = err
+			return
+		}
+		v := s.send(s.gateway, body)
+		for _, row := range v.Records {
+			s.acked = append(s.acked, *row.ID)
+		}
+		s.answered.Add(1)
+	}
+}
+
+func (s *sender) send(to *gateway, body []byte) httpapi.Submission {
+	v, err := to.client(exchange.RoleAgencyEntry).Submit(context.Background(), httpapi.File{
+		Body: bytes.NewReader(body), Media: httpapi.MediaJSON, Wait: exchange.WaitNone,
+	})
+	if s.err == nil {
+		s.err = err
+	}
+	return v
+}
+
+func (s *sender) await(files int64) {
+	s.t.Helper()
+	eventually(s.t, "files are answered", func() bool { return s.answered.Load() >= files })
+}
+
+// A node is backed up while files come in, goes on, and is lost. What it had
+// answered when the backup began is on the ledger once, whether it came there
+// before, by the lost node's hand, or by that of the node in its place. What was
+// sealed to the region before it rotated its key opens there, and so does what was
+// sealed after.
+func TestABackupUnderLoadLosesNothing(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	lost, origin := c.region("140000"), c.nodes[0]
+	received := origin.submit(exchange.WaitCommitted, origin.notices(lost.region, 3)...)
+	old := lost.key("decryption")
+	creditgw(t, "member", "key-add", "--purpose", "decryption", "--dir", lost.dir,
+		"--passphrase-file", lost.file("passphrase"), "--recovery-passphrase-file", lost.file("recovery"))
+	c.decide(readChange(t, lost, "key-add-decryption.json"))
+	lost.stop()
+	lost.start()
+	lost.awaitReady()
+	c.decide(peers.Change{Change: peers.ChangeKeyRetire, Region: lost.region, Purpose: "decryption", KeyID: old[:]})
+	received = append(received, origin.submit(exchange.WaitCommitted, origin.notices(lost.region, 3)...)...)
+
+	load := &sender{gateway: lost, home: c.nodes[1].region}
+	ctx, end := context.WithCancel(context.Background())
+	var sending sync.WaitGroup
+	sending.Go(func() { load.run(ctx) })
+	stop := func() { end(); sending.Wait() }
+	defer stop()
+	load.await(5)
+	before := load.answered.Load() * rowsPerFile
+	file := filepath.Join(c.dir, "backup")
+	var made backupReport
+	if err := json.Unmarshal([]byte(creditgw(t, "backup", "--dir", lost.dir, file, "--json")), &made); err != nil {
+		t.Fatal(err)
+	}
+	load.await(load.answered.Load() + 5)
+	stop()
+	if load.err != nil {
+		t.Fatal(load.err)
+	}
+	lost.kill()
+	t.Logf("%d records answered before the backup of %d events, %d in all", before, made.Events, len(load.acked))
+
+	fresh := lost.restore(file)
+	fresh.tokens[exchange.RoleApp] = lost.tokens[exchange.RoleApp] // the tokens came back with the rest
+	rest := &cluster{t: t, dir: c.dir, nodes: c.nodes[:3]}
+	rest.decide(readChange(t, fresh, nodeAddName))
+	fresh.start()
+	fresh.awaitReady()
+	fresh.awaitSize(origin.size())
+	rest.decide(readChange(t, fresh, promoteName))
+
+	all := &cluster{t: t, dir: c.dir, nodes: append(rest.nodes[:3:3], fresh)}
+	got := all.settledRecords(fresh)
+	if !slices.Equal(got[:min(len(got), int(before))], load.acked[:before]) {
+		t.Errorf("of %d records that were answered before the backup, %d are on the ledger, or in another order", before, len(got))
+	}
+	newPhone(fresh).await(received...)
+	newPhone(c.nodes[1]).await(load.acked[:before]...)
+}
+
+// settledRecords are the region's records once it has nothing left to send.
+func (c *cluster) settledRecords(n *gateway) []exchange.EntryID {
+	c.t.Helper()
+	eventually(c.t, string(n.region)+" has nothing left to send", func() bool {
+		status, err := n.client(exchange.RoleAuditor).Status(n.context())
+		return err == nil && status.Counts.Outbox == 0 && status.Followed >= status.LedgerSize
+	})
+	return recordsOf(c.nodes[0].ledger(c.agree()), n.region)
+}
