@@ -87,6 +87,9 @@ var carried = []string{
 	"github.com/spf13/viper",
 }
 
+// forTests are the packages that only tests import.
+var forTests = []string{"peers/consortium"}
+
 // topLevel lists what may stand at the root besides dotfiles and what
 // .gitignore names there.
 var topLevel = []string{
@@ -104,6 +107,16 @@ func TestImportsFollowTheTable(t *testing.T) {
 				t.Errorf("%s: a test in %s looks up to %s", f.name, f.dir, imported)
 			case !withinAny(imported, allowed(t, f.dir)):
 				t.Errorf("%s: %s may not import %s", f.name, f.dir, imported)
+			}
+		}
+	}
+}
+
+func TestWhatIsForTestsDoesNotShip(t *testing.T) {
+	for _, f := range parseTree(t, parser.ImportsOnly) {
+		for _, imported := range f.ours {
+			if !f.test && withinAny(imported, forTests) {
+				t.Errorf("%s: only tests import %s", f.name, imported)
 			}
 		}
 	}

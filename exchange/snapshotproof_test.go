@@ -2,15 +2,14 @@ package exchange
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
 	"github.com/xinqiao/creditgw/consensus/ledger"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/peers/consortium"
 )
 
 // witnesses are four regions with their witness keys, and a ledger of leaves.
@@ -23,35 +22,8 @@ type witnesses struct {
 
 func newWitnesses(t testing.TB) *witnesses {
 	t.Helper()
-	w := &witnesses{t: t, keys: map[peers.Region]*sm.WitnessKey{}}
-	batch := map[peers.Region]*sm.BatchKey{}
-	var members []peers.Member
-	for i, r := range []peers.Region{"110000", "120000", "130000", "140000"} {
-		node, err1 := sm.Generate[sm.Node](rand.Reader)
-		signs, err2 := sm.Generate[sm.Batch](rand.Reader)
-		opens, err3 := sm.GenerateDecryption(rand.Reader)
-		cosigns, err4 := sm.Generate[sm.Witness](rand.Reader)
-		if err := errors.Join(err1, err2, err3, err4); err != nil {
-			t.Fatal(err)
-		}
-		batch[r], w.keys[r] = signs, cosigns
-		members = append(members, peers.Member{
-			Region: r, Name: "信用中心", Batch: signs.Public(), Decryption: opens.Public(), Witness: cosigns.Public(),
-			Node: peers.Node{ID: peers.NodeID(r, 1), Addr: fmt.Sprintf("127.0.0.1:%d", 9001+i), Key: node.Public()},
-		})
-	}
-	g, err := peers.Join(members)
-	for r, key := range batch {
-		if err == nil {
-			g, err = g.Sign(r, key)
-		}
-	}
-	if err == nil {
-		w.directory, err = peers.NewDirectory(&g)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := consortium.Found("110000", "120000", "130000", "140000")
+	w := &witnesses{t: t, keys: c.Witness, directory: c.Directory()}
 	for i := range 20 {
 		w.leaves = append(w.leaves, ledger.LeafHash([]byte{byte(i)}))
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/peers/consortium"
 )
 
 const (
@@ -55,28 +56,11 @@ func must[T any](t testing.TB) func(T, error) T {
 
 func newBook(t testing.TB) *book {
 	t.Helper()
-	b := &book{t: t, batch: map[peers.Region]*sm.BatchKey{}, witness: map[peers.Region]*sm.WitnessKey{}, tree: ledger.NewTree(), lasts: map[peers.Region]last{}}
-	var members []peers.Member
-	for i, r := range []peers.Region{beijing, tianjin, hebei} {
-		b.batch[r] = must[*sm.BatchKey](t)(sm.Generate[sm.Batch](rand.Reader))
-		b.witness[r] = must[*sm.WitnessKey](t)(sm.Generate[sm.Witness](rand.Reader))
-		members = append(members, peers.Member{
-			Region: r, Name: "信用中心",
-			Node: peers.Node{
-				ID: peers.NodeID(r, 1), Addr: fmt.Sprintf("127.0.0.1:%d", 9001+i),
-				Key: must[*sm.NodeKey](t)(sm.Generate[sm.Node](rand.Reader)).Public(),
-			},
-			Batch: b.batch[r].Public(), Witness: b.witness[r].Public(),
-			Decryption: must[*sm.DecryptionKey](t)(sm.GenerateDecryption(rand.Reader)).Public(),
-		})
+	c := consortium.Found(beijing, tianjin, hebei)
+	return &book{
+		t: t, genesis: c.Genesis, ledger: c.Genesis.LedgerID(), batch: c.Batch, witness: c.Witness,
+		tree: ledger.NewTree(), directory: c.Directory(), lasts: map[peers.Region]last{},
 	}
-	g := must[peers.Genesis](t)(peers.Join(members))
-	for r, key := range b.batch {
-		g = must[peers.Genesis](t)(g.Sign(r, key))
-	}
-	b.genesis, b.ledger = g, g.LedgerID()
-	b.directory = must[*peers.Directory](t)(peers.NewDirectory(&b.genesis))
-	return b
 }
 
 // clear is a governance entry.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/xinqiao/creditgw/exchange/store"
 	"github.com/xinqiao/creditgw/exchange/vault"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/peers/consortium"
 	"github.com/xinqiao/creditgw/schemas"
 )
 
@@ -90,25 +90,12 @@ func (w *witnessed) Latest() (peers.Checkpoint, bool) {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, members: map[peers.Region]*region{}, now: time.Date(2024, 11, 5, 9, 0, 0, 0, exchange.Shanghai)}
-	var members []peers.Member
-	for i, name := range []peers.Region{beijing, tianjin, hebei, shanxi} {
-		r := &region{world: w, name: name, dir: filepath.Join(t.TempDir(), string(name))}
-		r.batch = must[*sm.BatchKey](t)(sm.Generate[sm.Batch](rand.Reader))
-		r.decryption = must[*sm.DecryptionKey](t)(sm.GenerateDecryption(rand.Reader))
-		members = append(members, peers.Member{
-			Region: name, Name: "信用中心",
-			Node: peers.Node{
-				ID: string(name) + "-1", Addr: fmt.Sprintf("127.0.0.1:%d", 9000+i),
-				Key: must[*sm.NodeKey](t)(sm.Generate[sm.Node](rand.Reader)).Public(),
-			},
-			Batch: r.batch.Public(), Decryption: r.decryption.Public(),
-			Witness: must[*sm.WitnessKey](t)(sm.Generate[sm.Witness](rand.Reader)).Public(),
-		})
-		w.members[name] = r
-	}
-	w.genesis = must[peers.Genesis](t)(peers.Join(members))
-	for name, r := range w.members {
-		w.genesis = must[peers.Genesis](t)(w.genesis.Sign(name, r.batch))
+	c := consortium.Found(beijing, tianjin, hebei, shanxi)
+	w.genesis = c.Genesis
+	for name, batch := range c.Batch {
+		w.members[name] = &region{
+			world: w, name: name, dir: filepath.Join(t.TempDir(), string(name)), batch: batch, decryption: c.Decryption[name],
+		}
 	}
 	w.ledger = must[*store.Store](t)(store.Open(store.Config{
 		Dir: filepath.Join(t.TempDir(), "ledger"), Genesis: &w.genesis, Logger: slog.New(slog.DiscardHandler),

@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +22,7 @@ import (
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/peers/consortium"
 	"github.com/xinqiao/creditgw/schemas"
 )
 
@@ -469,7 +469,7 @@ type memoryLedger struct {
 
 func newLedger(t *testing.T, n int) *memoryLedger {
 	t.Helper()
-	directory := foundedBy(t)
+	directory := consortium.Found("110000", "120000", "130000", "140000").Directory()
 	l := &memoryLedger{directory: directory}
 	batch := &exchange.BatchInfo{Preamble: exchange.Preamble{Origin: "120000", Seq: 1, N: n}, RawPreamble: []byte("preamble"), Signature: []byte("signature")}
 	for i := range n {
@@ -516,41 +516,4 @@ func (l *memoryLedger) node(level uint, index uint64) (sm.Digest, error) {
 }
 func (l *memoryLedger) Consistency(from, to uint64) ([]sm.Digest, error) {
 	return ledger.Consistency(from, to, l.node)
-}
-
-// foundedBy makes the directory of four regions.
-func foundedBy(t *testing.T) *peers.Directory {
-	t.Helper()
-	var members []peers.Member
-	keys := map[peers.Region]*sm.BatchKey{}
-	for _, region := range []peers.Region{"110000", "120000", "130000", "140000"} {
-		node, err1 := sm.Generate[sm.Node](rand.Reader)
-		batch, err2 := sm.Generate[sm.Batch](rand.Reader)
-		witness, err3 := sm.Generate[sm.Witness](rand.Reader)
-		decryption, err4 := sm.GenerateDecryption(rand.Reader)
-		if err := errors.Join(err1, err2, err3, err4); err != nil {
-			t.Fatal(err)
-		}
-		keys[region] = batch
-		members = append(members, peers.Member{Region: region, Name: "信用中心" + string(region),
-			Node:  peers.Node{ID: peers.NodeID(region, 1), Addr: "127.0.0.1:8700", Key: node.Public()},
-			Batch: batch.Public(), Decryption: decryption.Public(), Witness: witness.Public()})
-	}
-	for i := range members {
-		members[i].Node.Addr = "127.0.0.1:" + strconv.Itoa(8700+i)
-	}
-	genesis, err := peers.Join(members)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for region, key := range keys {
-		if genesis, err = genesis.Sign(region, key); err != nil {
-			t.Fatal(err)
-		}
-	}
-	directory, err := peers.NewDirectory(&genesis)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return directory
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/outbox"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/peers/consortium"
 )
 
 const (
@@ -35,28 +36,10 @@ type founding struct {
 }
 
 var founded = sync.OnceValue(func() founding {
-	var f founding
-	var members []peers.Member
-	keys := map[peers.Region]*sm.BatchKey{}
-	for i, r := range []peers.Region{beijing, tianjin, hebei, shanxi} {
-		keys[r] = must(sm.Generate[sm.Batch](rand.Reader))
-		members = append(members, peers.Member{
-			Region: r, Name: "信用中心",
-			Node: peers.Node{
-				ID: string(r) + "-1", Addr: fmt.Sprintf("127.0.0.1:%d", 9000+i),
-				Key: must(sm.Generate[sm.Node](rand.Reader)).Public(),
-			},
-			Batch: keys[r].Public(), Decryption: must(sm.GenerateDecryption(rand.Reader)).Public(),
-			Witness: must(sm.Generate[sm.Witness](rand.Reader)).Public(),
-		})
-	}
-	genesis := must(peers.Join(members))
-	for r, key := range keys {
-		genesis = must(genesis.Sign(r, key))
-	}
-	f.batch, f.directory = keys[tianjin], must(peers.NewDirectory(&genesis))
+	c := consortium.Found(beijing, tianjin, hebei, shanxi)
+	f := founding{batch: c.Batch[tianjin], directory: c.Directory()}
 	f.sealer = exchange.Sealer{
-		Ledger: genesis.LedgerID(), Region: tianjin, Rand: rand.Reader,
+		Ledger: c.Genesis.LedgerID(), Region: tianjin, Rand: rand.Reader,
 		Secret: must(exchange.NewIDSecret(bytes.Repeat([]byte{7}, 32))),
 	}
 	return f

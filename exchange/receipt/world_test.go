@@ -13,6 +13,7 @@ import (
 	"github.com/xinqiao/creditgw/exchange/outbox"
 	"github.com/xinqiao/creditgw/exchange/store"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/peers/consortium"
 )
 
 const (
@@ -54,27 +55,8 @@ func must[T any](t testing.TB) func(T, error) T {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, batch: map[peers.Region]*sm.BatchKey{}, witness: map[peers.Region]*sm.WitnessKey{}, now: start}
-	var members []peers.Member
-	for i, r := range founders {
-		w.batch[r] = must[*sm.BatchKey](t)(sm.Generate[sm.Batch](rand.Reader))
-		w.witness[r] = must[*sm.WitnessKey](t)(sm.Generate[sm.Witness](rand.Reader))
-		members = append(members, peers.Member{
-			Region: r, Name: "信用中心",
-			Node: peers.Node{
-				ID: peers.NodeID(r, 1), Addr: fmt.Sprintf("127.0.0.1:%d", 9001+i),
-				Key: must[*sm.NodeKey](t)(sm.Generate[sm.Node](rand.Reader)).Public(),
-			},
-			Batch:      w.batch[r].Public(),
-			Decryption: must[*sm.DecryptionKey](t)(sm.GenerateDecryption(rand.Reader)).Public(),
-			Witness:    w.witness[r].Public(),
-		})
-	}
-	g := must[peers.Genesis](t)(peers.Join(members))
-	for r, key := range w.batch {
-		g = must[peers.Genesis](t)(g.Sign(r, key))
-	}
-	w.genesis, w.ledger = g, g.LedgerID()
+	c := consortium.Found(founders...)
+	w := &world{t: t, genesis: c.Genesis, ledger: c.Genesis.LedgerID(), batch: c.Batch, witness: c.Witness, now: start}
 	w.store = must[*store.Store](t)(store.Open(store.Config{
 		Dir: t.TempDir(), Genesis: &w.genesis, Logger: slog.New(slog.DiscardHandler),
 		Fatal: func(err error) { t.Errorf("fatal: %v", err) },

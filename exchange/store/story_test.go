@@ -15,6 +15,7 @@ import (
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/peers/consortium"
 )
 
 // world is a genesis of three regions, called A, B and C in stories, with all
@@ -44,35 +45,18 @@ func must[T any](t testing.TB) func(T, error) T {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	c := consortium.Found(regions['A'], regions['B'], regions['C'])
 	w := &world{
-		t: t, keys: map[peers.Region]*sm.BatchKey{}, wraps: map[string]*sm.DecryptionPublic{},
+		t: t, genesis: c.Genesis, ledger: c.Genesis.LedgerID(), keys: c.Batch, wraps: map[string]*sm.DecryptionPublic{},
 		cut: map[string][]byte{}, digests: map[string]sm.Digest{},
 	}
-	var members []peers.Member
-	for _, letter := range []byte("ABC") {
-		r := regions[letter]
-		batch := must[*sm.BatchKey](t)(sm.Generate[sm.Batch](rand.Reader))
-		open := must[*sm.DecryptionKey](t)(sm.GenerateDecryption(rand.Reader))
-		w.keys[r], w.wraps[string(r)] = batch, open.Public()
-		members = append(members, peers.Member{
-			Region: r, Name: "信用中心" + string(letter),
-			Node: peers.Node{
-				ID: string(r) + "-1", Addr: fmt.Sprintf("127.0.0.1:%d", 9000+int(letter)),
-				Key: must[*sm.NodeKey](t)(sm.Generate[sm.Node](rand.Reader)).Public(),
-			},
-			Batch: batch.Public(), Decryption: open.Public(),
-			Witness: must[*sm.WitnessKey](t)(sm.Generate[sm.Witness](rand.Reader)).Public(),
-		})
-	}
-	g := must[peers.Genesis](t)(peers.Join(members))
-	for r, key := range w.keys {
-		g = must[peers.Genesis](t)(g.Sign(r, key))
+	for r, key := range c.Decryption {
+		w.wraps[string(r)] = key.Public()
 	}
 	// A stranger, who is no member, for forged batches.
 	w.keys[regions['X']] = must[*sm.BatchKey](t)(sm.Generate[sm.Batch](rand.Reader))
 	w.wraps[string(regions['X'])] = must[*sm.DecryptionKey](t)(sm.GenerateDecryption(rand.Reader)).Public()
 	w.agency = must[*sm.AgencyKey](t)(sm.Generate[sm.Agency](rand.Reader))
-	w.genesis, w.ledger = g, g.LedgerID()
 	return w
 }
 

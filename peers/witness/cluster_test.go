@@ -2,7 +2,6 @@ package witness_test
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
@@ -20,6 +19,7 @@ import (
 	"github.com/xinqiao/creditgw/consensus/quicnet"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/peers/consortium"
 	"github.com/xinqiao/creditgw/peers/witness"
 )
 
@@ -57,32 +57,24 @@ func startCluster(t testing.TB) *cluster {
 func startMarked(t testing.TB, marking consensus.Marking) *cluster {
 	t.Helper()
 	c := &cluster{t: t, marking: marking}
-	var founders []peers.Member
-	batches := make([]*sm.BatchKey, len(regions))
-	witnesses := make([]*sm.WitnessKey, len(regions))
+	addrs := map[peers.Region]string{}
 	conns := make([]net.PacketConn, len(regions))
 	for i, r := range regions {
-		n := &node{id: peers.NodeID(r, 1), region: r, key: must(sm.Generate[sm.Node](rand.Reader)), dir: filepath.Join(t.TempDir(), string(r)),
-			machine: newMachine(), halted: make(chan witness.Halt, 1)}
 		conns[i] = must(net.ListenPacket("udp", "127.0.0.1:0"))
-		batches[i], witnesses[i] = must(sm.Generate[sm.Batch](rand.Reader)), must(sm.Generate[sm.Witness](rand.Reader))
-		founders = append(founders, peers.Member{
-			Region: r, Name: "region " + string(r),
-			Node:  peers.Node{ID: n.id, Addr: conns[i].LocalAddr().String(), Key: n.key.Public()},
-			Batch: batches[i].Public(), Decryption: must(sm.GenerateDecryption(rand.Reader)).Public(), Witness: witnesses[i].Public(),
-		})
-		c.servers.Servers = append(c.servers.Servers, raft.Server{ID: raft.ServerID(n.id), Address: raft.ServerAddress(conns[i].LocalAddr().String())})
+		addrs[r] = conns[i].LocalAddr().String()
+	}
+	founded := consortium.FoundAt(addrs)
+	c.directory = founded.Directory()
+	for _, r := range regions {
+		n := &node{id: peers.NodeID(r, 1), region: r, key: founded.Node[r], dir: filepath.Join(t.TempDir(), string(r)),
+			machine: newMachine(), halted: make(chan witness.Halt, 1)}
+		c.servers.Servers = append(c.servers.Servers, raft.Server{ID: raft.ServerID(n.id), Address: raft.ServerAddress(addrs[r])})
 		c.nodes = append(c.nodes, n)
 	}
-	g := must(peers.Join(founders))
-	for i, r := range regions {
-		g = must(g.Sign(r, batches[i]))
-	}
-	c.directory = must(peers.NewDirectory(&g))
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	for i, n := range c.nodes {
-		c.open(n, conns[i], witnesses[i])
+		c.open(n, conns[i], founded.Witness[n.region])
 		running.Go(func() {
 			if err := n.witness.Run(ctx); !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: %v", n.id, err)

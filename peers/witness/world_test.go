@@ -2,7 +2,6 @@ package witness
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/peers/consortium"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -57,23 +57,8 @@ type member struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, keys: map[peers.Region]*sm.WitnessKey{}, members: map[peers.Region]*member{}, dir: t.TempDir(), cut: map[[2]string]bool{}}
-	var founders []peers.Member
-	batches := map[peers.Region]*sm.BatchKey{}
-	for i, r := range regions {
-		node, batch := must(sm.Generate[sm.Node](rand.Reader)), must(sm.Generate[sm.Batch](rand.Reader))
-		w.keys[r], batches[r] = must(sm.Generate[sm.Witness](rand.Reader)), batch
-		founders = append(founders, peers.Member{
-			Region: r, Name: "region " + string(r),
-			Node:  peers.Node{ID: nodeOf(r), Addr: fmt.Sprintf("127.0.0.1:%d", 9000+i), Key: node.Public()},
-			Batch: batch.Public(), Decryption: must(sm.GenerateDecryption(rand.Reader)).Public(), Witness: w.keys[r].Public(),
-		})
-	}
-	g := must(peers.Join(founders))
-	for _, r := range regions {
-		g = must(g.Sign(r, batches[r]))
-	}
-	w.genesis = &g
+	c := consortium.Found(regions...)
+	w := &world{t: t, genesis: &c.Genesis, keys: c.Witness, members: map[peers.Region]*member{}, dir: t.TempDir(), cut: map[[2]string]bool{}}
 	for _, r := range regions {
 		w.members[r] = &member{
 			w: w, region: r, ledger: newLedger(w.genesis), dir: filepath.Join(w.dir, string(r)), clock: time.Now,
