@@ -75,6 +75,26 @@ var witnessChecks = []mutant{
 		pkg:   "./peers/witness", run: "^TestALeaderThatForksIsNamedAndItsVictimIsNot$",
 	},
 	{
+		check: "who is named in a bundle",
+		file:  "peers/witness/judge.go",
+		old:   `if !slices.Contains(j.Guilty, g) {`,
+		new:   `if false {`,
+		pkg:   "./peers/witness", run: "^TestABundleIsJudgedByItsSignatures$",
+	},
+	{
+		check: "signatures in a bundle",
+		file:  "peers/witness/judge.go",
+		old: `return nil, err
+		}
+	}
+	return by(c, j.set), nil`,
+		new: `continue
+		}
+	}
+	return by(c, j.set), nil`,
+		pkg: "./peers/witness", run: "^TestABundleIsJudgedByItsSignatures$",
+	},
+	{
 		check: "handover that was fetched, by those before",
 		file:  "peers/witness/hear.go",
 		old:   `case changed && enough(merged, before):`,

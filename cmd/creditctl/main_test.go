@@ -36,6 +36,10 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	evidence, err := filepath.Abs(filepath.Join("..", "..", "peers", "witness", "testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	gateway := httptest.NewServer(http.HandlerFunc(canned))
 	t.Cleanup(gateway.Close) // the scripts run in parallel, after this function
 	gone := httptest.NewServer(http.NotFoundHandler())
@@ -50,6 +54,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GONE", gone.URL)
 			env.Setenv("GENESIS", genesis)
 			env.Setenv("RECEIPTS", receipts)
+			env.Setenv("EVIDENCE", evidence)
 			env.Setenv("TESTDATA", filepath.Dir(genesis))
 			return os.WriteFile(filepath.Join(env.WorkDir, "token"), []byte("secret-token\n"), 0o600)
 		},

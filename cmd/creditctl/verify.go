@@ -10,6 +10,7 @@ import (
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/receipt"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/peers/witness"
 	"github.com/xinqiao/creditgw/schemas"
 )
 
@@ -17,11 +18,11 @@ func (p *program) verifyCommand() *cobra.Command {
 	var genesis string
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
-		Short: p.Say(text{"离线核验凭证或表态，不需要服务器和网络", "verify a receipt or a statement offline, without a server or a network"}),
+		Short: p.Say(text{"离线核验凭证、表态或证据包，不需要服务器和网络", "verify a receipt, a statement or a bundle of evidence offline, without a server or a network"}),
 		Long: p.Say(text{
-			"逐项核验并说明证明了什么、没有证明什么。\n创始文件应来自可信的途径：凭证只在它之下成立。\n全部成立且不是暂时凭证时退出码为 0，否则为 1。",
-			"Checks one thing after the other, and says what is proven and what is not.\nGet the genesis from where you trust: a receipt holds under it only.\nExit status 0 when everything holds and the receipt is not provisional, else 1."}),
-		Example: "  creditctl verify receipt.json --genesis genesis.json",
+			"逐项核验并说明证明了什么、没有证明什么。\n创始文件应来自可信的途径：文件只在它之下成立。\n全部成立且不是暂时凭证时退出码为 0，否则为 1。\n证据包是节点目录 evidence/ 下保存的 JSON 文件。",
+			"Checks one thing after the other, and says what is proven and what is not.\nGet the genesis from where you trust: what is checked holds under it only.\nA bundle of evidence is what a node keeps in its directory evidence/.\nExit status 0 when everything holds and the receipt is not provisional, else 1."}),
+		Example: "  creditctl verify receipt.json --genesis genesis.json\n  creditctl verify evidence/20260506T015900Z-two-roots-42-140000.json --genesis genesis.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			g, err := readGenesis(genesis)
@@ -30,12 +31,16 @@ func (p *program) verifyCommand() *cobra.Command {
 			}
 			raw, err := readBounded(args[0], receipt.MaxSize+1)
 			if err != nil {
-				return usageError(&message{Text: text{"读不到凭证文件", "can't read the receipt"}, Cause: err})
+				return usageError(&message{Text: text{"读不到文件", "can't read the file"}, Cause: err})
 			}
-			if receipt.IsStatement(raw) {
+			switch {
+			case receipt.IsStatement(raw):
 				return p.showStatement(receipt.VerifyStatement(raw, g))
+			case witness.IsEvidence(raw):
+				return p.showEvidence(raw, g)
+			default:
+				return p.showVerdict(receipt.Verify(raw, g))
 			}
-			return p.showVerdict(receipt.Verify(raw, g))
 		},
 	}
 	cmd.Flags().StringVar(&genesis, "genesis", "", p.Say(text{"创始文件", "the genesis file"}))
@@ -43,15 +48,16 @@ func (p *program) verifyCommand() *cobra.Command {
 	return cmd
 }
 
-// verdict is a receipt's verdict for programs.
+// verdict is for programs what became of a file's checks.
 type verdict struct {
-	Valid     bool             `json:"valid"` // every check holds, and nothing is missing
-	State     receipt.State    `json:"state"`
+	Valid     bool             `json:"valid"`           // every check holds, and nothing is missing
+	State     receipt.State    `json:"state,omitempty"` // not of evidence
 	Checks    []checkLine      `json:"checks"`
 	Proven    []string         `json:"proven"`
 	NotProven []string         `json:"not_proven"`
 	Entry     *entryLine       `json:"entry,omitempty"`
 	Statement *statementLine   `json:"statement,omitempty"`
+	Evidence  *evidenceLine    `json:"evidence,omitempty"`
 	Record    *schemas.Penalty `json:"record,omitempty"`
 }
 
@@ -112,10 +118,15 @@ func (p *program) show(v *receipt.Verdict, err error, shown func(*verdict)) erro
 		out.Entry = entryOf(v)
 		shown(&out)
 	}
-	if err := p.tellVerdict(&out); err != nil {
+	return p.conclude(&out)
+}
+
+// conclude tells a verdict and ends with its exit code.
+func (p *program) conclude(v *verdict) error {
+	if err := p.tellVerdict(v); err != nil {
 		return err
 	}
-	if !out.Valid {
+	if !v.Valid {
 		return notValid
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,7 +120,16 @@ func (v *evidence) keep(e Evidence) (string, error) {
 // MaxEvidence bounds a bundle that is read.
 const MaxEvidence = 64 << 10
 
-// ParseEvidence reads a bundle. It verifies nothing.
+// IsEvidence says whether a file claims to be a bundle.
+func IsEvidence(raw []byte) bool {
+	var file struct {
+		Kind   Kind            `json:"kind"`
+		Guilty json.RawMessage `json:"guilty"`
+	}
+	return len(raw) <= MaxEvidence && json.Unmarshal(raw, &file) == nil && file.Kind != "" && file.Guilty != nil
+}
+
+// ParseEvidence reads a bundle. It verifies nothing: Judge does.
 func ParseEvidence(raw []byte) (Evidence, error) {
 	var e Evidence
 	if len(raw) > MaxEvidence {
@@ -129,6 +139,9 @@ func ParseEvidence(raw []byte) (Evidence, error) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&e); err != nil {
 		return e, fmt.Errorf("witness: a bundle that is not docs/formats/evidence.md: %w", err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return e, errors.New("witness: bytes behind the bundle")
 	}
 	if e.Version != evidenceVersion {
 		return e, errors.New("witness: a bundle of an unknown version")
@@ -179,9 +192,13 @@ func markDiffers(w *Witness, m Mark, own peers.Checkpoint) Evidence {
 func twoRoots(w *Witness, line peers.Cosignature, one, other peers.Checkpoint) Evidence {
 	e := w.bundle(KindTwoRoots, one.Size, string(line.Region))
 	e.Own, e.Other = string(one.Marshal()), string(other.Marshal())
-	e.Guilty = []Guilty{{Region: line.Region, Key: fmt.Sprintf("%x", line.Key)}}
+	e.Guilty = []Guilty{guiltyOf(line)}
 	e.Text = sayTwoRoots(line.Region, e.Guilty[0].Key, one.Size)
 	return e
+}
+
+func guiltyOf(line peers.Cosignature) Guilty {
+	return Guilty{Region: line.Region, Key: fmt.Sprintf("%x", line.Key)}
 }
 
 func twoMarks(w *Witness, one, other Mark) Evidence {

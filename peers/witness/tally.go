@@ -93,14 +93,18 @@ func hasKey(c peers.Checkpoint, like peers.Cosignature) bool { return lineOf(c, 
 func by(c peers.Checkpoint, set peers.WitnessSet) []peers.Region {
 	var regions []peers.Region
 	for _, l := range c.Cosignatures {
-		known := slices.ContainsFunc(set.Keys, func(k peers.WitnessKey) bool {
-			return k.Region == l.Region && peers.HashOf(k.Public.ID()) == l.Key
-		})
-		if known && !slices.Contains(regions, l.Region) {
+		if inSet(l, set) && !slices.Contains(regions, l.Region) {
 			regions = append(regions, l.Region)
 		}
 	}
 	return regions
+}
+
+// inSet says whether a line states a key of the set.
+func inSet(l peers.Cosignature, set peers.WitnessSet) bool {
+	return slices.ContainsFunc(set.Keys, func(k peers.WitnessKey) bool {
+		return k.Region == l.Region && peers.HashOf(k.Public.ID()) == l.Key
+	})
 }
 
 func enough(c peers.Checkpoint, set peers.WitnessSet) bool {

@@ -27,12 +27,14 @@ func (m *member) bundles(kind Kind) (found []Evidence) {
 		m.w.t.Fatal(err)
 	}
 	for _, name := range names {
-		e, err := ParseEvidence(must(os.ReadFile(name)))
+		raw := must(os.ReadFile(name))
+		e, err := ParseEvidence(raw)
 		if err != nil {
 			m.w.t.Fatal(err)
 		}
 		if e.Kind == kind {
 			found = append(found, e)
+			m.w.judged(raw, e.Guilty)
 		}
 	}
 	return found
