@@ -145,17 +145,20 @@ func (d *Dictionary) Field(code string) (*Field, bool) {
 // nationalCode finds a code inside a header that has a name as well.
 var nationalCode = regexp.MustCompile(`CF_[A-Z_]+[A-Z]\d?`)
 
+// Name returns what a header means that is nothing but a name or a code, in
+// any width, with or without brackets and white space.
+func (d *Dictionary) Name(header string) (Column, bool) {
+	c, ok := d.headers[headerKey(header)]
+	return c, ok
+}
+
 // Column returns what a header means. Case, width, white space, the marks of a
 // mandatory column and notes in brackets make no difference.
 func (d *Dictionary) Column(header string) (Column, bool) {
 	if len(header) > 1024 {
 		return Column{}, false
 	}
-	key := headerKey(header)
-	if key == "" {
-		return Column{}, false
-	}
-	if c, ok := d.headers[key]; ok {
+	if c, ok := d.Name(header); ok {
 		return c, true
 	}
 	// Name and code in one cell, or a name with a note on another line.

@@ -2,6 +2,7 @@ package tabular
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -31,6 +32,8 @@ func (t *table) isData(l line, filled int) bool {
 	switch {
 	case t.repeatsHeader(l, filled):
 		t.tell(schemas.RowSkipped, l, "", "重复的表头", "a repeated header")
+	case first == "1" && numbersColumns(l.cells):
+		t.tell(schemas.RowSkipped, l, "", "栏目编号", "numbers of the columns")
 	case hasPrefix(first, totalMarks) && t.anonymous(l):
 		t.tell(schemas.RowSkipped, l, "", "合计行", "a total")
 	case filled <= 4 && hasPrefix(first, noteMarks) && t.anonymous(l):
@@ -60,6 +63,20 @@ func (t *table) anonymous(l line) bool {
 		}
 	}
 	return true
+}
+
+// numbersColumns reports the line 1, 2, 3 and so on that some forms have below
+// their header.
+func numbersColumns(cells []string) bool {
+	n := 0
+	for _, c := range cells {
+		if s := ident.Compact(ident.Fold(c)); s != "" {
+			if n++; s != strconv.Itoa(n) {
+				return false
+			}
+		}
+	}
+	return n >= headerLeast
 }
 
 // repeatsHeader reports a second header, perhaps in the other naming.

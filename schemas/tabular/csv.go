@@ -17,27 +17,47 @@ import (
 // openCSV reads a file of delimited text whose first bytes are head.
 func openCSV(in *bufio.Reader, head []byte, dict *schemas.Dictionary, limits Limits) (rowSource, error) {
 	var text io.Reader = in
+	start := head
 	switch {
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
 		if _, err := in.Discard(3); err != nil {
 			return nil, err
 		}
+		start = head[3:]
 	case validPrefix(head):
-	case gb18030Prefix(head):
-		text = simplifiedchinese.GB18030.NewDecoder().Reader(in)
 	default:
+		decoded, ok := gb18030Prefix(head)
+		if !ok {
+			return nil, errCharset(0)
+		}
+		text, start = simplifiedchinese.GB18030.NewDecoder().Reader(in), decoded
+	}
+	if bytes.IndexByte(start, 0) >= 0 {
 		return nil, errCharset(0)
 	}
-	if bytes.IndexByte(head, 0) >= 0 {
-		return nil, errCharset(0)
+	if bytes.IndexByte(start, '\n') < 0 && bytes.IndexByte(start, '\r') >= 0 {
+		text, start = lineBreaks{text}, bytes.ReplaceAll(start, []byte{'\r'}, []byte{'\n'})
 	}
 	source := &csvLines{budget: recordReader{src: text}, limits: limits}
 	source.csv = csv.NewReader(&source.budget)
-	source.csv.Comma = delimiter(head)
+	source.csv.Comma = delimiter(string(start), dict)
 	source.csv.LazyQuotes = true
 	source.csv.FieldsPerRecord = -1
 	source.csv.ReuseRecord = true
 	return &table{dict: dict, limits: limits, lines: source}, nil
+}
+
+// lineBreaks reads a file whose lines end with a carriage return alone.
+type lineBreaks struct{ src io.Reader }
+
+func (l lineBreaks) Read(p []byte) (int, error) {
+	n, err := l.src.Read(p)
+	for i, c := range p[:n] {
+		if c == '\r' {
+			p[i] = '\n'
+		}
+	}
+	return n, err
 }
 
 // validPrefix reports whether head is UTF-8 apart from a last rune that the
@@ -51,24 +71,37 @@ func validPrefix(head []byte) bool {
 	return false
 }
 
-// gb18030Prefix reports whether head decodes as GB18030 apart from a
-// character that its end may have cut.
-func gb18030Prefix(head []byte) bool {
+// gb18030Prefix decodes head if it is GB18030 apart from a character that its
+// end may have cut.
+func gb18030Prefix(head []byte) ([]byte, bool) {
 	text, err := simplifiedchinese.GB18030.NewDecoder().Bytes(head)
 	if err != nil {
-		return false
+		return nil, false
 	}
 	bad := bytes.Count(text, []byte(string(utf8.RuneError)))
-	return bad == 0 || (len(head) == sniffed && bad <= 4 && !bytes.ContainsRune(text[:max(0, len(text)-16)], utf8.RuneError))
+	cut := len(head) == sniffed && bad <= 4 && !bytes.ContainsRune(text[:max(0, len(text)-16)], utf8.RuneError)
+	return text, bad == 0 || cut
 }
 
-// delimiter tells comma, tab and semicolon apart by which is the most
-// frequent. None of them is the second byte of a GB18030 character.
-func delimiter(head []byte) rune {
-	best, most := ',', bytes.Count(head, []byte{','})
-	for _, d := range []byte{'\t', ';'} {
-		if n := bytes.Count(head, []byte{d}); n > most {
-			best, most = rune(d), n
+// delimiter is the one by which one of the first lines names the most fields.
+// How often each occurs would not tell: texts are full of commas, and lists of
+// names of semicolons.
+func delimiter(head string, dict *schemas.Dictionary) rune {
+	best, most := ',', 0
+	for _, line := range strings.SplitN(head, "\n", headerWithin+1) {
+		for _, d := range []rune{',', '\t', ';', '|', '，'} {
+			fields := 0
+			for _, cell := range strings.Split(line, string(d)) {
+				if c, ok := dict.Column(cell); ok && c.Field != nil {
+					fields++
+				}
+			}
+			if fields > most {
+				best, most = d, fields
+			}
+		}
+		if most >= headerLeast {
+			break
 		}
 	}
 	return best

@@ -61,6 +61,12 @@ func errHeader() *Error {
 		Hint:    schemas.Text{ZH: "表头请使用国家标准字段代码（如 CF_XDR_MC）或中文名称（如 行政相对人名称）", EN: "use the national codes (CF_XDR_MC) or Chinese names as header"}}
 }
 
+func errNoRecords() *Error {
+	return &Error{Code: "UNKNOWN_HEADER", Status: http.StatusBadRequest,
+		Message: schemas.Text{ZH: "JSON 中没有 records 数组", EN: "the JSON has no array called records"},
+		Hint:    schemas.Text{ZH: `请写成 {"records":[{"CF_XDR_MC":"…"}]}，或只写其中的数组`, EN: `write {"records":[{"CF_XDR_MC":"…"}]}, or the array alone`}}
+}
+
 func errColumns(limit int) *Error {
 	return &Error{Code: "TOO_MANY_COLUMNS", Status: http.StatusRequestEntityTooLarge,
 		Message: schemas.Text{ZH: fmt.Sprintf("列数超过 %d", limit), EN: fmt.Sprintf("more than %d columns", limit)},

@@ -73,7 +73,7 @@ func (s *jsonSource) seekRecords() error {
 		}
 		switch key {
 		case json.Delim('}'):
-			return errHeader()
+			return errNoRecords()
 		case "records":
 			open, err := s.decoder.Token()
 			if err != nil {

@@ -91,6 +91,18 @@ var csvStories = []struct {
 	{"a firm called 合计 is data", "CF_XDR_MC,CF_WSH,CF_CFLB\n合计运输公司,1号,罚款\n", "2:CF_XDR_MC=合计运输公司 CF_WSH=1号 CF_CFLB=罚款", ""},
 	{"a row with a name only is data", "CF_WSH,CF_XDR_MC,CF_CFLB\n,甲,\n", "2:CF_XDR_MC=甲", ""},
 	{"amounts in 元 are told once", "CF_XDR_MC,CF_WSH,罚款金额（元）\n甲,1号,2000\n乙,2号,3000\n", "2:CF_XDR_MC=甲 CF_WSH=1号 CF_NR_FK=2000|3:CF_XDR_MC=乙 CF_WSH=2号 CF_NR_FK=3000", "COLUMN_IN_YUAN@1"},
+	{"semicolons, with commas in the texts", "CF_XDR_MC;CF_WSH;CF_WFSS\n甲;1号;a,b,c,d,e\n", "2:CF_XDR_MC=甲 CF_WSH=1号 CF_WFSS=a,b,c,d,e", ""},
+	{"a word to the spreadsheet", "sep=;\nCF_XDR_MC;CF_WSH;CF_CFLB\n甲;1号;罚款\n", "3:CF_XDR_MC=甲 CF_WSH=1号 CF_CFLB=罚款", ""},
+	{"commas, with semicolons in the texts", "CF_XDR_MC,CF_WSH,CF_CFLB\n甲,1号,警告;罚款;行政拘留;没收违法所得\n", "2:CF_XDR_MC=甲 CF_WSH=1号 CF_CFLB=警告;罚款;行政拘留;没收违法所得", ""},
+	{"bars", "行政相对人名称|文号|违法事实\n甲|1号|一,二;三\n", "2:CF_XDR_MC=甲 CF_WSH=1号 CF_WFSS=一,二;三", ""},
+	{"full-width commas", "行政相对人名称，文号，处罚类别\n甲，1号，罚款\n", "2:CF_XDR_MC=甲 CF_WSH=1号 CF_CFLB=罚款", ""},
+	{"carriage returns alone", "CF_XDR_MC,CF_WSH,CF_CFLB\r甲,1号,罚款\r乙,2号,警告\r", "2:CF_XDR_MC=甲 CF_WSH=1号 CF_CFLB=罚款|3:CF_XDR_MC=乙 CF_WSH=2号 CF_CFLB=警告", ""},
+	{"a title in brackets", "[内部资料]行政处罚信息,,\nCF_XDR_MC,CF_WSH,CF_CFLB\n甲,1号,罚款\n", "3:CF_XDR_MC=甲 CF_WSH=1号 CF_CFLB=罚款", ""},
+	{"empty columns and lines at the end", "CF_XDR_MC,CF_WSH,CF_CFLB,,\n甲,1号,罚款,, \n,,,,\n , ,\t,,\n", "2:CF_XDR_MC=甲 CF_WSH=1号 CF_CFLB=罚款", ""},
+	{"a space far to the right", "CF_XDR_MC,CF_WSH,CF_CFLB\n甲,1号,罚款" + strings.Repeat(",", 500) + " \n", "2:CF_XDR_MC=甲 CF_WSH=1号 CF_CFLB=罚款", ""},
+	{"numbers of the columns", "CF_XDR_MC,CF_WSH,CF_CFLB,CF_WFSS,CF_NR\n1,2,3,4,5\n甲,1号,罚款,一,二\n", "3:CF_XDR_MC=甲 CF_WSH=1号 CF_CFLB=罚款 CF_WFSS=一 CF_NR=二", "ROW_SKIPPED@2"},
+	{"a header of two lines", "序号,行政相对人,,,法定代表人,,文号,处罚机关,\n,名称,类别,统一社会信用代码,姓名,证件号码,,名称,统一社会信用代码\n1,甲,自然人,9,乙,1,1号,局,1\n",
+		"3:CF_XDR_MC=甲 CF_XDR_LB=自然人 CF_XDR_SHXYM=9 CF_FRDB=乙 CF_FR_ZJHM=1 CF_WSH=1号 CF_CFJG=局 CF_CFJGDM=1", "COLUMN_SKIPPED@1"},
 	{"header only", "CF_XDR_MC,CF_WSH,CF_CFLB\n", "", ""},
 }
 
@@ -222,6 +234,28 @@ func TestWorkbook(t *testing.T) {
 	}
 	if !skipped["说明"] || !skipped["代码"] || len(skipped) != 2 {
 		t.Errorf("skipped sheets: %v", skipped)
+	}
+}
+
+// TestHeaderOfMergedCells has names of groups over names of columns, both over
+// merged cells.
+func TestHeaderOfMergedCells(t *testing.T) {
+	raw := workbook(t, func(f *excelize.File) {
+		setRow(t, f, "Sheet1", "A1", "行政相对人名称", "处罚机关", nil, "文号", "我的列")
+		setRow(t, f, "Sheet1", "A2", nil, "名称", "统一社会信用代码", nil, nil)
+		setRow(t, f, "Sheet1", "A3", "甲公司", "某局", "1", "1号", "自用")
+		for _, m := range [][2]string{{"A1", "A2"}, {"B1", "C1"}, {"D1", "D2"}, {"E1", "E2"}} {
+			if err := f.MergeCell("Sheet1", m[0], m[1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	rows, findings, err := readAll(raw)
+	if err != nil || len(rows) != 1 || values(rows[0]) != "CF_XDR_MC=甲公司 CF_CFJG=某局 CF_CFJGDM=1 CF_WSH=1号 =自用" {
+		t.Errorf("%v %v", rows, err)
+	}
+	if got := told(findings); got != "UNKNOWN_COLUMN@1" {
+		t.Errorf("told %s", got)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"unicode/utf8"
 
 	"github.com/xinqiao/creditgw/schemas"
 )
@@ -88,7 +89,7 @@ func Open(src io.Reader, dict *schemas.Dictionary, limits Limits) (*Reader, erro
 		err = oldWorkbook(in)
 	case bytes.HasPrefix(head, []byte("%PDF")), content[0] == '<':
 		err = errFormat()
-	case content[0] == '{', content[0] == '[':
+	case isJSON(content):
 		r.source, err = openJSON(in, dict, limits)
 	default:
 		r.source, err = openCSV(in, head, dict, limits)
@@ -97,6 +98,16 @@ func Open(src io.Reader, dict *schemas.Dictionary, limits Limits) (*Reader, erro
 		return nil, err
 	}
 	return r, nil
+}
+
+// isJSON tells an object or an array from a table whose title begins with a
+// bracket, such as [内部资料].
+func isJSON(content []byte) bool {
+	if content[0] != '{' && content[0] != '[' {
+		return false
+	}
+	inner := bytes.TrimLeft(content[1:], jsonSpace)
+	return len(inner) == 0 || inner[0] < utf8.RuneSelf
 }
 
 // Next returns the next data row, numbered from 1, or io.EOF. After an error

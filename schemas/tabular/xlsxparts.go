@@ -3,6 +3,7 @@ package tabular
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"path"
@@ -43,9 +44,10 @@ func readParts(raw []byte, limits Limits) (*book, error) {
 		if total += f.UncompressedSize64; f.UncompressedSize64 > uint64(limits.Unzipped) || total > uint64(limits.Unzipped) {
 			return nil, errUnzipped()
 		}
-		files[strings.ToLower(strings.TrimPrefix(f.Name, "/"))] = f
+		files[strings.ToLower(strings.TrimPrefix(strings.ReplaceAll(f.Name, `\`, "/"), "/"))] = f
 	}
-	part, ok := files["xl/workbook.xml"]
+	name := workbookPart(files)
+	part, ok := files[name]
 	if !ok {
 		return nil, errFormat()
 	}
@@ -61,39 +63,75 @@ func readParts(raw []byte, limits Limits) (*book, error) {
 			StrictID string `xml:"http://purl.oclc.org/ooxml/officeDocument/relationships id,attr"`
 		} `xml:"sheets>sheet"`
 	}
-	var relations struct {
-		Relationship []struct {
-			ID     string `xml:"Id,attr"`
-			Type   string `xml:"Type,attr"`
-			Target string `xml:"Target,attr"`
-		} `xml:"Relationship"`
-	}
-	if decodePart(part, &declared) != nil || decodePart(files["xl/_rels/workbook.xml.rels"], &relations) != nil {
+	folder, name := path.Split(name)
+	related, err := relations(files[folder+"_rels/"+name+".rels"])
+	if err != nil || decodePart(part, &declared) != nil {
 		return nil, errMalformed(0, "工作簿已损坏，无法打开", "the workbook is damaged")
 	}
 	found := &book{date1904: declared.Properties.Date1904 == "1" || declared.Properties.Date1904 == "true"}
-	targets := make(map[string]string) // relation to the name of a part
-	for _, r := range relations.Relationship {
-		target := strings.TrimPrefix(r.Target, "/")
-		if !strings.HasPrefix(target, "xl/") {
-			target = path.Join("xl", target)
-		}
-		targets[r.ID] = strings.ToLower(target)
-		if path.Base(r.Type) == "sharedStrings" {
-			found.shared = files[strings.ToLower(target)]
+	sheets := make(map[string]*zip.File) // by relation
+	for _, r := range related {
+		switch f := files[r.part(folder)]; path.Base(r.Type) {
+		case "worksheet":
+			sheets[r.ID] = f
+		case "sharedStrings":
+			found.shared = f
 		}
 	}
 	for _, sheet := range declared.Sheets {
-		target, ok := targets[sheet.ID]
-		if !ok {
-			target = targets[sheet.StrictID]
-		}
-		if f, ok := files[target]; ok && strings.Contains(target, "worksheets/") {
+		f := cmp.Or(sheets[sheet.ID], sheets[sheet.StrictID])
+		if f != nil {
 			hidden := sheet.State == "hidden" || sheet.State == "veryHidden"
 			found.sheets = append(found.sheets, sheetPart{name: sheet.Name, hidden: hidden, file: f})
 		}
 	}
 	return found, nil
+}
+
+// relation says what another part is to the one that it belongs to.
+type relation struct {
+	ID     string `xml:"Id,attr"`
+	Type   string `xml:"Type,attr"`
+	Target string `xml:"Target,attr"`
+}
+
+// part is the name of the other part, seen from a folder. Some programs leave
+// out the slash that makes a name absolute.
+func (r relation) part(folder string) string {
+	target := strings.ToLower(r.Target)
+	if strings.HasPrefix(target, "/") || strings.HasPrefix(target, workbookFolder) {
+		return strings.TrimPrefix(target, "/")
+	}
+	return path.Join(folder, target)
+}
+
+func relations(f *zip.File) ([]relation, error) {
+	var list struct {
+		Relationship []relation `xml:"Relationship"`
+	}
+	err := decodePart(f, &list)
+	return list.Relationship, err
+}
+
+// workbookFolder is where the parts of a workbook are; other documents have
+// other folders.
+const workbookFolder = "xl/"
+
+// workbookPart is the name of the part that lists the sheets. Nearly all
+// programs give it the same.
+func workbookPart(files map[string]*zip.File) string {
+	const usual = workbookFolder + "workbook.xml"
+	related, err := relations(files["_rels/.rels"])
+	if files[usual] != nil || err != nil {
+		return usual
+	}
+	for _, r := range related {
+		name := r.part("")
+		if path.Base(r.Type) == "officeDocument" && strings.HasPrefix(name, workbookFolder) && path.Ext(name) == ".xml" {
+			return name
+		}
+	}
+	return usual
 }
 
 func decodePart(f *zip.File, into any) error {

@@ -36,6 +36,21 @@ func TestCellsAsProgramsWriteThem(t *testing.T) {
 		"a formula and its value": {
 			`<row r="2"><c r="B2" t="str"><f>CONCAT("1","号")</f><v>1号</v></c></row>`,
 			"2 CF_WSH=1号"},
+		"escaped characters in a formula's value": {
+			`<row r="2"><c r="B2" t="str"><f>A1</f><v>1_x000D_号</v></c></row>`,
+			"2 CF_WSH=1\r号"},
+		"a date as the standard writes it": {
+			`<row r="2"><c r="B2" t="d"><v>2026-06-24T00:00:00</v></c></row>`,
+			"2 CF_WSH=2026-06-24T00:00:00"},
+		"a formula without a value": {
+			`<row r="2"><c r="A2"><v>1</v></c><c r="B2"><f>A1</f><v></v></c></row>`,
+			"2 CF_XDR_MC=1"},
+		"styled cells and rows without content": {
+			`<row r="2"><c r="A2"><v>1</v></c><c r="B2" s="3"/><c r="AMJ2" s="3"/></row><row r="3" spans="1:3"><c r="A3" s="1"/></row><row r="1048576" ht="12.8"/>`,
+			"2 CF_XDR_MC=1"},
+		"a space in the last column": {
+			`<row r="2"><c r="A2"><v>1</v></c><c r="XFD2" t="str"><v xml:space="preserve"> </v></c></row>`,
+			"2 CF_XDR_MC=1"},
 		"a shared text that is not there": {
 			`<row r="2"><c r="A2" t="s"><v>99</v></c><c r="B2"><v>2</v></c></row>`,
 			"2 CF_WSH=2"},
@@ -115,5 +130,31 @@ func TestDamagedSheetsAreRefused(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// Programs differ in where they put the parts of a workbook and in how they
+// refer to them.
+func TestPartsWhereProgramsPutThem(t *testing.T) {
+	const types = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
+	sheet := sheetOf(`<row r="2"><c r="A2" t="inlineStr"><is><t>甲</t></is></c></row>`)
+	declared := `<workbook xmlns="` + sheetNS + `" xmlns:r="` + strings.TrimSuffix(types, "/") + `"><sheets><sheet name="表" sheetId="1" r:id="rId1"/></sheets></workbook>`
+	related := func(kind, target string) string {
+		return `<Relationships><Relationship Id="rId1" Type="` + types + kind + `" Target="` + target + `"/></Relationships>`
+	}
+	for name, parts := range map[string]map[string]string{
+		"relative":                 {"xl/workbook.xml": declared, "xl/_rels/workbook.xml.rels": related("worksheet", "worksheets/sheet1.xml"), "xl/worksheets/sheet1.xml": sheet},
+		"absolute":                 {"xl/workbook.xml": declared, "xl/_rels/workbook.xml.rels": related("worksheet", "/xl/worksheets/sheet1.xml"), "xl/worksheets/sheet1.xml": sheet},
+		"absolute without a slash": {"xl/workbook.xml": declared, "xl/_rels/workbook.xml.rels": related("worksheet", "xl/worksheets/sheet1.xml"), "xl/worksheets/sheet1.xml": sheet},
+		"another folder":           {"xl/workbook.xml": declared, "xl/_rels/workbook.xml.rels": related("worksheet", "sheet.xml"), "xl/sheet.xml": sheet},
+		"in other cases":           {"xl/workbook.xml": declared, "xl/_rels/workbook.xml.rels": related("worksheet", "Worksheets/Sheet1.xml"), "xl/worksheets/Sheet1.xml": sheet},
+		"with backslashes":         {`xl\workbook.xml`: declared, `xl\_rels\workbook.xml.rels`: related("worksheet", "worksheets/sheet1.xml"), `xl\worksheets\sheet1.xml`: sheet},
+		"a workbook of another name": {"_rels/.rels": related("officeDocument", "/xl/workbook2.xml"), "xl/workbook2.xml": declared,
+			"xl/_rels/workbook2.xml.rels": related("worksheet", "worksheets/sheet1.xml"), "xl/worksheets/sheet1.xml": sheet},
+	} {
+		rows, _, err := readAll(archive(t, parts))
+		if err != nil || len(rows) != 1 || values(rows[0]) != "CF_XDR_MC=甲" {
+			t.Errorf("%s: %v %v", name, rows, err)
+		}
 	}
 }
