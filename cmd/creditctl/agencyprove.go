@@ -108,7 +108,7 @@ func (p *program) proveHere(claim peers.AgencyClaim, ledger sm.Digest, file []by
 // the bytes, or takes the signature.
 func (p *program) proveElsewhere(claim peers.AgencyClaim, ledger sm.Digest, file []byte, f proving) error {
 	var err error
-	if claim.Key, err = parsePublic(file); err != nil {
+	if claim.Key, err = sm.ParsePublicPEM[sm.Agency](file); err != nil {
 		return &message{Text: text{"不是 SM2 公钥文件", "not a file of an SM2 public key"}, Cause: err,
 			Hint: text{"用 openssl pkey -in key.pem -pubout 导出公钥", "write one with openssl pkey -in key.pem -pubout"}}
 	}

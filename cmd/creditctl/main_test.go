@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -167,38 +166,4 @@ func TestCanonicalIsTheMessageOfTheRecord(t *testing.T) {
 	if penalty.DecisionNo != "京交法罚〔2025〕000001号" || penalty.FineFen != 20000 {
 		t.Errorf("record %+v", penalty)
 	}
-}
-
-func TestPublicKeyFiles(t *testing.T) {
-	key, err := sm.Generate[sm.Agency](rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	good, err := key.Public().MarshalPEM()
-	if err != nil {
-		t.Fatal(err)
-	}
-	read, err := parsePublic(good)
-	if err != nil || !read.Equal(key.Public()) {
-		t.Errorf("own PEM: %v", err)
-	}
-	p256 := "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n-----END PUBLIC KEY-----\n"
-	for name, file := range map[string]string{
-		"empty": "", "text": "agency key", "another curve": p256,
-		"a private key": "-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n",
-		"cut off":       string(good[:60]) + "\n-----END PUBLIC KEY-----\n",
-	} {
-		if _, err := parsePublic([]byte(file)); err == nil {
-			t.Errorf("%s was taken", name)
-		}
-	}
-}
-
-func FuzzParsePublic(f *testing.F) {
-	f.Add([]byte("-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQ==\n-----END PUBLIC KEY-----\n"))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		if key, err := parsePublic(raw); (key == nil) == (err == nil) {
-			t.Errorf("key %v with error %v", key, err)
-		}
-	})
 }

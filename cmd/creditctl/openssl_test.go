@@ -71,7 +71,7 @@ func TestOpenSSLSignsWhatCanonicalPrints(t *testing.T) {
 	b := newOpenSSLBench(t)
 	b.creditctl(exitDone, "canonical", filepath.Join("testdata", "two-rows.json"), "--row", "1", "-o", b.at("message"))
 	b.sign()
-	key, err := parsePublic(b.read("pub.pem"))
+	key, err := sm.ParsePublicPEM[sm.Agency](b.read("pub.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestOpenSSLClaimsAKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := parsePublic(b.read("pub.pem"))
+		key, err := sm.ParsePublicPEM[sm.Agency](b.read("pub.pem"))
 		if err != nil || !claim.Key.Equal(key) || !claim.Proven(genesis.LedgerID()) || claim.Name != "某总队" || claim.Region != "120000" {
 			t.Errorf("%s: claim %+v: %v", file, claim, err)
 		}

@@ -136,26 +136,6 @@ func (w Wraps) Erased(index int) bool {
 	return 0 <= index && index < len(w.items) && w.items[index].erased
 }
 
-// Has reports whether region is a recipient of an item, erased or not.
-func (w Wraps) Has(region string, index int) bool {
-	j, ok := slices.BinarySearch(w.regions, region)
-	return ok && 0 <= index && index < len(w.items) && w.items[index].mask&(1<<j) != 0
-}
-
-// Recipients returns the regions that an item is wrapped for, ascending.
-func (w Wraps) Recipients(index int) []string {
-	if index < 0 || index >= len(w.items) {
-		return nil
-	}
-	var regions []string
-	for j, r := range w.regions {
-		if w.items[index].mask&(1<<j) != 0 {
-			regions = append(regions, r)
-		}
-	}
-	return regions
-}
-
 // Covers reports whether an item is wrapped for exactly these recipients, each
 // named once, in any order. No recipients at all is right for an item whose
 // body is clear.

@@ -23,6 +23,7 @@ const (
 	maxIterations  = 2_000_000
 	maxPassphrase  = 1024
 	pemEncrypted   = "ENCRYPTED PRIVATE KEY"
+	pemPublic      = "PUBLIC KEY"
 	roleNamePrefix = "xinqiao/v1/key/"
 )
 
@@ -57,6 +58,31 @@ func ImportPrivate[R Role](file, passphrase []byte) (*Private[R], error) {
 		return nil, ErrRole
 	}
 	return newPrivate[R](key)
+}
+
+// ParsePublicPEM reads what MarshalPEM of a public key writes, and OpenSSL: one
+// PEM block with a SubjectPublicKeyInfo on the SM2 curve. The file names no role;
+// the caller knows it. The only error is ErrKeyFile.
+func ParsePublicPEM[R Role](file []byte) (*Public[R], error) {
+	if len(file) > maxKeyFile {
+		return nil, ErrKeyFile
+	}
+	block, rest := pem.Decode(file)
+	if block == nil || block.Type != pemPublic || len(bytes.TrimSpace(rest)) != 0 {
+		return nil, ErrKeyFile
+	}
+	in := cryptobyte.String(block.Bytes)
+	var info cryptobyte.String
+	var raw []byte
+	if !in.ReadASN1(&info, asn1.SEQUENCE) || !in.Empty() || !readAlgorithm(&info) ||
+		!info.ReadASN1BitStringAsBytes(&raw) || !info.Empty() {
+		return nil, ErrKeyFile
+	}
+	key, err := ParsePublic[R](raw)
+	if err != nil {
+		return nil, ErrKeyFile
+	}
+	return key, nil
 }
 
 // MarshalPEM returns the key as encrypted PKCS#8 with its role inside.

@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
@@ -110,4 +111,52 @@ func TestKeyFileMustNotBeCostly(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// A public key has one form that we write, and OpenSSL's is the same; whatever
+// else is in the file, it is refused.
+func TestPublicKeyFiles(t *testing.T) {
+	key := generate[sm.Agency](t).Public()
+	good, err := key.MarshalPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read, err := sm.ParsePublicPEM[sm.Agency](good); err != nil || !read.Equal(key) {
+		t.Errorf("own PEM: %v", err)
+	}
+	p256 := "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n" +
+		"6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n-----END PUBLIC KEY-----\n"
+	for name, file := range map[string]string{
+		"empty": "", "text": "agency key", "another curve": p256,
+		"a private key": "-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n",
+		"cut off":       string(good[:60]) + "\n-----END PUBLIC KEY-----\n",
+		"two keys":      string(good) + string(good),
+		"oversize":      string(good) + strings.Repeat("\n", 8<<10),
+	} {
+		if _, err := sm.ParsePublicPEM[sm.Agency]([]byte(file)); !errors.Is(err, sm.ErrKeyFile) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzParsePublicPEM(f *testing.F) {
+	good, err := generate[sm.Agency](f).Public().MarshalPEM()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte("-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQ==\n-----END PUBLIC KEY-----\n"))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		key, err := sm.ParsePublicPEM[sm.Agency](file)
+		if err != nil {
+			return
+		}
+		again, err := key.MarshalPEM()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if read, err := sm.ParsePublicPEM[sm.Agency](again); err != nil || !read.Equal(key) {
+			t.Fatal(err)
+		}
+	})
 }

@@ -13,7 +13,8 @@ const (
 	LabelBatch Label = "xinqiao/v1/batch"
 	// LabelAuthor: an agency's signature over a canonical record.
 	LabelAuthor Label = "xinqiao/v1/author"
-	// LabelFile: an agency's detached signature over a submitted file.
+	// LabelFile: an agency's detached signature over the SM3 of a submitted
+	// file.
 	LabelFile Label = "xinqiao/v1/file"
 	// LabelAgencyKey: an agency key's signature over the claim that it is this
 	// agency's, in this region.

@@ -97,7 +97,7 @@ func (p *point) MarshalPEM() ([]byte, error) {
 	if err != nil {
 		return nil, errPublicPEM
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
+	return pem.EncodeToMemory(&pem.Block{Type: pemPublic, Bytes: der}), nil
 }
 
 // text returns "role:base64".

@@ -17,13 +17,13 @@ type Role interface {
 }
 
 type (
-	// Node keys prove a node's identity and sign its roots and marks.
+	// Node keys prove a node's identity and sign its marks and backups.
 	Node struct{}
 	// Batch keys sign a region's batches; the active node holds it.
 	Batch struct{}
 	// Witness keys cosign checkpoints; one process of a region holds it.
 	Witness struct{}
-	// Agency keys sign an agency's own records and files.
+	// Agency keys sign an agency's own records and files, and whose they are.
 	Agency struct{}
 )
 
