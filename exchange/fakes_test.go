@@ -28,6 +28,7 @@ type fakeBook struct {
 	events    []Event
 	moved     chan struct{}
 	standings map[sm.Digest]Standing
+	strangers map[EntryID]bool
 	waiting   []PendingAck
 	authored  map[peers.Region]uint32
 }
@@ -79,6 +80,16 @@ func (b *fakeBook) Standings(keys []sm.Digest) ([]Standing, error) {
 	out := make([]Standing, len(keys))
 	for i, k := range keys {
 		out[i] = b.standings[k]
+	}
+	return out, nil
+}
+
+func (b *fakeBook) Strangers(n int, id func(int) EntryID) ([]bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := make([]bool, n)
+	for i := range out {
+		out[i] = b.strangers[id(i)]
 	}
 	return out, nil
 }

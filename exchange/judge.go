@@ -80,7 +80,7 @@ func (in *intake) claim(ctx context.Context, wants []wanted, id func(int, uint32
 	for i := range wants {
 		keys[i] = wants[i].key
 	}
-	standings, err := in.Casebook.Standings(keys)
+	standings, err := standingsOf(in.Casebook, keys, id)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -190,7 +190,7 @@ func (in *intake) repeat(v *verdict, w wanted, f found) error {
 		v.check.Findings = []schemas.Finding{schemas.NewDuplicate(v.row, f.ID.String()), schemas.NewFinding(schemas.Erased, v.row)}
 		return nil
 	}
-	if f.Content == w.content {
+	if f.Stranger || f.Content == w.content {
 		v.outcome.Outcome, v.outcome.Rule = RowDuplicate, string(schemas.Duplicate)
 		v.check.Findings = append(v.check.Findings, schemas.NewDuplicate(v.row, f.ID.String()))
 		return nil

@@ -164,6 +164,7 @@ type Standing struct {
 	Row       int       // index in RowsTaken.Rows
 	Withdrawn uint32    // earlier withdrawn records of this key
 	Erased    bool      // the record was taken down; its content is not to be read
+	Stranger  bool      // only the ledger has it: neither content nor place is known
 }
 
 // Pending is an entry that waits in the outbox.

@@ -80,7 +80,7 @@ func (r *reservations) try(rows []wanted, keys []sm.Digest, id func(int, uint32)
 	}
 	// The casebook is asked under the lock and after forget: what was
 	// forgotten it knows, and nothing is taken meanwhile.
-	standings, err := r.casebook.Standings(keys)
+	standings, err := standingsOf(r.casebook, keys, id)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -106,6 +106,27 @@ func (r *reservations) try(rows []wanted, keys []sm.Digest, id func(int, uint32)
 		c.keys = append(c.keys, row.key)
 	}
 	return out, c, nil, nil
+}
+
+// standingsOf asks what stands for each key. Where the casebook knows of nothing
+// the ledger may have the record all the same: sent by a node that was lost, after
+// the backup that this one was made of.
+func standingsOf(book Casebook, keys []sm.Digest, id func(i int, withdrawn uint32) EntryID) ([]Standing, error) {
+	standings, err := book.Standings(keys)
+	if err != nil {
+		return nil, err
+	}
+	idOf := func(i int) EntryID { return id(i, standings[i].Withdrawn) }
+	strangers, err := book.Strangers(len(keys), idOf)
+	if err != nil {
+		return nil, err
+	}
+	for i := range strangers {
+		if strangers[i] && standings[i].ID.IsZero() {
+			standings[i].ID, standings[i].Stranger = idOf(i), true
+		}
+	}
+	return standings, nil
 }
 
 // land says that the claim's rows are durable at a journal position; 0 gives

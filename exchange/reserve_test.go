@@ -111,6 +111,18 @@ func TestTheCasebookTakesOver(t *testing.T) {
 	}
 }
 
+// The lost node has sent the record, the journal does not know it: it stands under
+// the id that it would get here.
+func TestARecordThatOnlyTheLedgerHasIsNotTakenAgain(t *testing.T) {
+	b := newFakeBook()
+	b.strangers = map[EntryID]bool{filled(0x11): true}
+	r := &reservations{casebook: b}
+	got, _, err := r.claim(t.Context(), []wanted{rowWanted(1, 1), rowWanted(2, 2)}, idOf(0x10))
+	if err != nil || !got[0].ID.IsZero() || got[1].ID != filled(0x11) || !got[1].Stranger {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestASenderWhoGoesAwayWaitsNoLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reservations{casebook: newFakeBook()}

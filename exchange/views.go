@@ -141,6 +141,9 @@ type Casebook interface {
 
 	// Standings answers for each key digest; a zero ID means none stands.
 	Standings(keys []sm.Digest) ([]Standing, error)
+	// Strangers tells of n ids which are those of own entries on the ledger that
+	// the journal does not know. id is asked only if there are such entries.
+	Strangers(n int, id func(i int) EntryID) ([]bool, error)
 	Registers() schemas.Registers
 
 	// Pending returns entries that wait to be cut, after order, in order.

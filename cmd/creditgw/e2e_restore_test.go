@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -21,7 +22,8 @@ import (
 type sender struct {
 	*gateway
 	home     peers.Region
-	answered atomic.Int64       // files
+	answered atomic.Int64 // files
+	files    [][]byte
 	acked    []exchange.EntryID // of all files, in order
 	err      error
 }
@@ -33,6 +35,7 @@ func (s *sender) run(ctx context.Context) {
 			s.err = err
 			return
 		}
+		s.files = append(s.files, body)
 		v := s.send(s.gateway, body)
 		for _, row := range v.Records {
 			s.acked = append(s.acked, *row.ID)
@@ -58,15 +61,19 @@ func (s *sender) await(files int64) {
 
 // A node is backed up while files come in, goes on, and is lost. What it had
 // answered when the backup began is on the ledger once, whether it came there
-// before, by the lost node's hand, or by that of the node in its place. What was
-// sealed to the region before it rotated its key opens there, and so does what was
-// sealed after.
+// before, by the lost node's hand, or by that of the node in its place; and so is
+// all else once the agency has sent its files again. What was sealed to the region
+// before it rotated its key opens there, and so does what was sealed after.
 func TestABackupUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	lost, origin := c.region("140000"), c.nodes[0]
 	received := origin.submit(exchange.WaitCommitted, origin.notices(lost.region, 3)...)
 	old := lost.key("decryption")
+	outdated := filepath.Join(c.dir, "outdated-recovery.json")
+	if err := os.Rename(filepath.Join(lost.dir, recoveryName), outdated); err != nil {
+		t.Fatal(err)
+	}
 	creditgw(t, "member", "key-add", "--purpose", "decryption", "--dir", lost.dir,
 		"--passphrase-file", lost.file("passphrase"), "--recovery-passphrase-file", lost.file("recovery"))
 	c.decide(readChange(t, lost, "key-add-decryption.json"))
@@ -97,6 +104,15 @@ func TestABackupUnderLoadLosesNothing(t *testing.T) {
 	lost.kill()
 	t.Logf("%d records answered before the backup of %d events, %d in all", before, made.Events, len(load.acked))
 
+	// Backups are sealed to the new key: the recovery file of before is of no use.
+	p, _, errOut := testProgram(nil)
+	if code := p.run(t.Context(), []string{
+		"restore", "--dir", lost.dir + "-no", "--genesis", filepath.Join(lost.dir, genesisName), "--recovery", outdated, "--addr", lost.addr,
+		"--passphrase-file", lost.file("passphrase"), "--recovery-passphrase-file", lost.file("recovery"), file,
+	}); code != exitInvalid {
+		t.Errorf("with the recovery file of before the rotation: exit %d: %s", code, errOut)
+	}
+
 	fresh := lost.restore(file)
 	fresh.tokens[exchange.RoleApp] = lost.tokens[exchange.RoleApp] // the tokens came back with the rest
 	rest := &cluster{t: t, dir: c.dir, nodes: c.nodes[:3]}
@@ -113,7 +129,25 @@ func TestABackupUnderLoadLosesNothing(t *testing.T) {
 	}
 	newPhone(fresh).await(received...)
 	newPhone(c.nodes[1]).await(load.acked[:before]...)
+
+	accepted := 0
+	for _, body := range load.files {
+		v := load.send(fresh, body)
+		if v.Accepted+v.Duplicate != rowsPerFile {
+			t.Fatalf("sent again: %+v, %v", v, load.err)
+		}
+		accepted += v.Accepted
+	}
+	got = all.settledRecords(fresh)
+	slices.SortFunc(got, compareIDs)
+	want := slices.SortedFunc(slices.Values(load.acked), compareIDs)
+	if !slices.Equal(got, want) {
+		t.Errorf("sent again, %d records are on the ledger and %d were ever sent", len(got), len(want))
+	}
+	t.Logf("%d records had been lost with the node", accepted)
 }
+
+func compareIDs(a, b exchange.EntryID) int { return bytes.Compare(a[:], b[:]) }
 
 // settledRecords are the region's records once it has nothing left to send.
 func (c *cluster) settledRecords(n *gateway) []exchange.EntryID {

@@ -96,7 +96,10 @@ func (p *program) rebuild(f restoreFlags, dir string, genesis *peers.Genesis, ol
 	}()
 	r := restoring{dir: temp, genesis: genesis, recovered: old, signer: f.signer}
 	if err := r.read(path); err != nil {
-		return &message{Text: text{"备份不能用", "the backup can't be used"}, Cause: err}
+		return &message{
+			Text: text{"备份不能用", "the backup can't be used"}, Cause: err,
+			Hint: text{"恢复文件要是解密密钥最近一次更换之后的", "the recovery file has to be that of the last rotation of the decryption key"},
+		}
 	}
 	if err := r.private(p.now()); err != nil {
 		return &message{Text: text{"备份不能用", "the backup can't be used"}, Cause: err}

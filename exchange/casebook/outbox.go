@@ -2,6 +2,7 @@ package casebook
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
@@ -182,6 +183,25 @@ func (c *Casebook) Standings(keys []sm.Digest) ([]exchange.Standing, error) {
 				copy(out[i].ID[:], s.ID)
 				copy(out[i].Content[:], s.Content)
 			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Strangers tells which of n ids are those of strangers.
+func (c *Casebook) Strangers(n int, id func(i int) exchange.EntryID) ([]bool, error) {
+	out := make([]bool, n)
+	err := c.view(func(b buckets) error {
+		if b.counts.Get([]byte(countParked+CodeNotOurs)) == nil {
+			return nil
+		}
+		for i := range out {
+			_, e, err := findIn(b, id(i))
+			if err != nil && !errors.Is(err, exchange.ErrNotFound) {
+				return err
+			}
+			out[i] = e.Code == CodeNotOurs
 		}
 		return nil
 	})

@@ -176,7 +176,7 @@ func TestAnEntryThatThisRegionNeverAuthored(t *testing.T) {
 	tj, bj := w.members[tianjin], w.members[beijing]
 	twin := &region{world: w, name: tianjin, batch: tj.batch, dir: t.TempDir()}
 	twin.start()
-	twin.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing})
+	strange := twin.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing})[0]
 	twin.drain()
 	tj.follow()
 	bj.follow()
@@ -185,5 +185,11 @@ func TestAnEntryThatThisRegionNeverAuthored(t *testing.T) {
 	}
 	if n := bj.counts(); n.Opened != 1 {
 		t.Errorf("the recipient counts %+v", n)
+	}
+	own := tj.submit("s-2", notice{no: "2", firm: beijingFirm, home: beijing})[0]
+	ids := []exchange.EntryID{own, strange}
+	got := must[[]bool](t)(tj.book.Strangers(2, func(i int) exchange.EntryID { return ids[i] }))
+	if got[0] || !got[1] {
+		t.Errorf("strangers are %v", got)
 	}
 }
