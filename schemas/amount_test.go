@@ -134,7 +134,7 @@ func TestDates(t *testing.T) {
 		{"2026-05-31", 3, "2026-08-31"}, {"2026-11-30", 3, "2027-02-28"}, {"2027-11-30", 3, "2028-02-29"},
 		{"2024-02-29", 12, "2025-02-28"}, {"2026-04-01", 36, "2029-04-01"}, {"x", 1, ""},
 	} {
-		if got := c.from.AddMonths(c.months); got != c.want {
+		if got := c.from.addMonths(c.months); got != c.want {
 			t.Errorf("%s and %d months: %s, want %s", c.from, c.months, got, c.want)
 		}
 	}

@@ -47,7 +47,6 @@ type Kind struct {
 	publication []publicationPack
 	dishonesty  []dishonestyPack
 	reporting   []reportingPack
-	schema      []byte
 	validate    func(any) error
 }
 
@@ -61,7 +60,6 @@ func newPenaltyKind() *Kind {
 		publication: must(readPacks[publicationPack](embedded, "policy/publication.yaml")),
 		dishonesty:  must(readPacks[dishonestyPack](embedded, "policy/dishonesty.yaml")),
 		reporting:   must(readPacks[reportingPack](embedded, "policy/reporting.yaml")),
-		schema:      schema,
 		validate:    must(compileSchema(schema)),
 	}
 }
@@ -74,9 +72,6 @@ func (k *Kind) Title() Text { return k.dictionary.Title }
 
 // Dictionary returns the kind's fields and code lists.
 func (k *Kind) Dictionary() *Dictionary { return k.dictionary }
-
-// Schema returns the JSON Schema of the shared record.
-func (k *Kind) Schema() []byte { return k.schema }
 
 // fieldNames gives the Chinese names of national codes.
 func fieldNames(codes []string) []string {

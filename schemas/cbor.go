@@ -12,9 +12,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// MaxRecord bounds a shared record in bytes, so that it fits into a sealed
+// maxRecord bounds a shared record in bytes, so that it fits into a sealed
 // body of 64 KiB together with salt and author block.
-const MaxRecord = 60 << 10
+const maxRecord = 60 << 10
 
 // The reasons for which a record is refused on opening. None of them tells
 // anything of the record's content.
@@ -55,7 +55,7 @@ func (p *Penalty) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schemas: encode penalty: %w", err)
 	}
-	if len(raw) > MaxRecord {
+	if len(raw) > maxRecord {
 		return nil, ErrRecordSize
 	}
 	return raw, nil
@@ -64,7 +64,7 @@ func (p *Penalty) Encode() ([]byte, error) {
 // DecodePenalty reads canonical bytes. Any second spelling of the same
 // content, and any key it does not know, is refused.
 func DecodePenalty(record []byte) (*Penalty, error) {
-	if len(record) > MaxRecord {
+	if len(record) > maxRecord {
 		return nil, ErrRecordSize
 	}
 	var p Penalty
@@ -84,7 +84,7 @@ func DecodePenalty(record []byte) (*Penalty, error) {
 // Validate judges a record as it was opened at a recipient: size, canonical
 // encoding, and the kind's JSON Schema. The rules of intake are the origin's.
 func (k *Kind) Validate(record []byte) error {
-	if len(record) > MaxRecord {
+	if len(record) > maxRecord {
 		return ErrRecordSize
 	}
 	var value any

@@ -21,9 +21,9 @@ func (d Date) Valid() bool {
 	return err == nil
 }
 
-// AddMonths returns the same day of the month n months later, or the last day
+// addMonths returns the same day of the month n months later, or the last day
 // of that month where it is shorter. A date that is not Valid gives "".
-func (d Date) AddMonths(n int) Date {
+func (d Date) addMonths(n int) Date {
 	t, err := time.Parse(time.DateOnly, string(d))
 	if err != nil {
 		return ""

@@ -118,7 +118,7 @@ func (j *judged) judgeSize() {
 			longest = v
 		}
 	}
-	if size > MaxRecord {
+	if size > maxRecord {
 		j.find(Length, longest)
 	}
 }

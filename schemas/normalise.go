@@ -27,6 +27,7 @@ const forever Date = "2099-12-31"
 // exactly.
 var scientific = regexp.MustCompile(`^\d(?:\.\d+[eE]\+?|[eE]\+)\d{1,3}$`)
 
+// isScientific spares most codes the expression.
 func isScientific(s string) bool {
 	return strings.ContainsAny(s, ".+") && scientific.MatchString(s)
 }

@@ -104,7 +104,7 @@ func (p publicationPack) last(decided Date, class Class) (Date, bool) {
 	if months == 0 {
 		return "", false
 	}
-	return decided.AddMonths(months), true
+	return decided.addMonths(months), true
 }
 
 // DeriveClass returns the agency's own 失信程度, or the one that the policy

@@ -85,7 +85,7 @@ func TestSecondSpellingsAreRefused(t *testing.T) {
 		"tagged":                append([]byte{0xc1}, raw...),
 		"empty":                 nil,
 		"not a map":             {0x80},
-		"too large":             with("violation_facts", strings.Repeat("x", MaxRecord)),
+		"too large":             with("violation_facts", strings.Repeat("x", maxRecord)),
 	} {
 		if _, err := DecodePenalty(record); err == nil {
 			t.Errorf("%s: decoded", name)

@@ -1,6 +1,6 @@
-// Package register reads the firm and authority registers that a region keeps
-// and looks them up. Their files come in the same formats as records do and
-// are read by the same reader, one row at a time.
+// Package register reads the registers of firms and of authorities, and the
+// plan of sources, that a region keeps. Their files come in the same formats as
+// records do and are read by the same reader, one row at a time.
 package register
 
 import (

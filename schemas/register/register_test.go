@@ -22,8 +22,11 @@ func TestFirms(t *testing.T) {
 		"91120101MA60013346,,120000,\n" +
 		"91120101MA60013346,地区错误,100000,\n" +
 		"91120101MA60013346," + strings.Repeat("长", 201) + ",120000,\n"
-	m := NewMemory()
-	result, err := ReadFirms(strings.NewReader(file), m.PutFirm)
+	firms := make(map[string]schemas.Firm)
+	result, err := ReadFirms(strings.NewReader(file), func(f schemas.Firm) error {
+		firms[f.USCC] = f
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,11 +41,10 @@ func TestFirms(t *testing.T) {
 	if !slices.Equal(rules, want) {
 		t.Errorf("%v, want %v", rules, want)
 	}
-	f, ok := m.Firm("91130900MA0B23532F")
-	if !ok || len(f.FormerNames) != 2 || f.HomeRegion != "130000" {
+	if f := firms["91130900MA0B23532F"]; len(f.FormerNames) != 2 || f.HomeRegion != "130000" {
 		t.Errorf("%+v", f)
 	}
-	if f, ok := m.Firm("91110101MAA104330N"); !ok || f.Name != "北京测试公司" || f.HomeRegion != "110000" {
+	if f := firms["91110101MAA104330N"]; f.Name != "北京测试公司" || f.HomeRegion != "110000" {
 		t.Errorf("%+v", f)
 	}
 }
@@ -52,17 +54,16 @@ func TestAuthorities(t *testing.T) {
 		"120000,天津市交通运输综合行政执法总队,12120000000003025Y,第一支队;第二支队,111100000000030173,2019/1/1,\n" +
 		"120000,先终后始,12120000000003025Y,,,2020-01-01,2019-01-01\n" +
 		"120000,日期错误,12120000000003025Y,,,19/1/1,\n"
-	m := NewMemory()
-	result, err := ReadAuthorities(strings.NewReader(file), m.PutAuthority)
+	var a schemas.Authority
+	result, err := ReadAuthorities(strings.NewReader(file), func(each schemas.Authority) error {
+		a = each
+		return nil
+	})
 	if err != nil || result.Accepted != 1 || len(result.Findings) != 2 {
 		t.Fatalf("%+v %v", result, err)
 	}
-	a, ok := m.Authority("120000", "12120000000003025Y")
-	if !ok || len(a.Aliases) != 2 || a.Parent == "" || a.ValidFrom != "2019-01-01" || a.ValidTo != "" {
+	if a.USCC != "12120000000003025Y" || a.Region != "120000" || len(a.Aliases) != 2 || a.Parent == "" || a.ValidFrom != "2019-01-01" || a.ValidTo != "" {
 		t.Errorf("%+v", a)
-	}
-	if _, ok := m.Authority("110000", "12120000000003025Y"); ok {
-		t.Error("an authority is known in another region")
 	}
 }
 

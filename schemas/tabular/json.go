@@ -21,8 +21,7 @@ type jsonSource struct {
 	budget  recordReader
 	decoder *json.Decoder
 	raw     json.RawMessage // the element that was read last; used again for the next
-	schema  string
-	object  bool // the array is the member of an object
+	object  bool            // the array is the member of an object
 	ended   bool
 	count   int
 	told    []schemas.Finding
@@ -84,21 +83,18 @@ func (s *jsonSource) seekRecords() error {
 			}
 			return nil
 		}
-		if err := s.member(key); err != nil {
+		if err := s.skipMember(); err != nil {
 			return err
 		}
 	}
 }
 
-// member reads one other member of the outer object.
-func (s *jsonSource) member(key json.Token) error {
+// skipMember reads over the value of another member of the outer object. The
+// kind is said by the sender, not by the file.
+func (s *jsonSource) skipMember() error {
 	var value json.RawMessage
 	if err := s.decoder.Decode(&value); err != nil {
 		return s.fault(err)
-	}
-	if key == "schema" && len(value) <= 128 {
-		// Anything but a text names no kind and is ignored like other members.
-		_ = json.Unmarshal(value, &s.schema)
 	}
 	return nil
 }
@@ -143,7 +139,7 @@ func (s *jsonSource) finish() error {
 		if key == "records" {
 			return errMalformed(0, "records 出现两次", "records occurs twice")
 		}
-		if err := s.member(key); err != nil {
+		if err := s.skipMember(); err != nil {
 			return err
 		}
 	}

@@ -70,10 +70,38 @@ func open(t testing.TB, name string) *os.File {
 	return f
 }
 
+// registers are those of the samples, in maps.
+type registers struct {
+	firms       map[string]schemas.Firm
+	authorities map[authorityKey]schemas.Authority
+}
+
+type authorityKey struct{ region, uscc string }
+
+func (r registers) putFirm(f schemas.Firm) error {
+	r.firms[f.USCC] = f
+	return nil
+}
+
+func (r registers) putAuthority(a schemas.Authority) error {
+	r.authorities[authorityKey{a.Region, a.USCC}] = a
+	return nil
+}
+
+func (r registers) Firm(uscc string) (schemas.Firm, bool) {
+	f, ok := r.firms[uscc]
+	return f, ok
+}
+
+func (r registers) Authority(region, uscc string) (schemas.Authority, bool) {
+	a, ok := r.authorities[authorityKey{region, uscc}]
+	return a, ok
+}
+
 // intake is the memory that a region keeps between files: which content an
 // accepted live row has under each key.
 type intake struct {
-	registers *register.Memory
+	registers registers
 	contents  map[string]schemas.Content
 	kind      *schemas.Kind
 }
@@ -82,13 +110,16 @@ func newIntake(t testing.TB) (*intake, manifest) {
 	t.Helper()
 	var m manifest
 	readJSON(t, "manifest.json", &m)
-	in := &intake{registers: register.NewMemory(), contents: make(map[string]schemas.Content)}
+	in := &intake{
+		registers: registers{make(map[string]schemas.Firm), make(map[authorityKey]schemas.Authority)},
+		contents:  make(map[string]schemas.Content),
+	}
 	in.kind, _ = schemas.Default().Kind(schemas.PenaltyKind)
-	firms, err := register.ReadFirms(open(t, m.Registers.Firms), in.registers.PutFirm)
+	firms, err := register.ReadFirms(open(t, m.Registers.Firms), in.registers.putFirm)
 	if err != nil || firms.Accepted != firms.Rows || firms.Rows == 0 {
 		t.Fatalf("firm register: %+v %v", firms, err)
 	}
-	authorities, err := register.ReadAuthorities(open(t, m.Registers.Authorities), in.registers.PutAuthority)
+	authorities, err := register.ReadAuthorities(open(t, m.Registers.Authorities), in.registers.putAuthority)
 	if err != nil || authorities.Accepted != 4 {
 		t.Fatalf("authority register: %+v %v", authorities, err)
 	}

@@ -134,14 +134,6 @@ func (r *Reader) Next() (schemas.Row, error) {
 // once Next has returned io.EOF.
 func (r *Reader) Findings() []schemas.Finding { return r.source.findings() }
 
-// Schema returns the kind that a JSON file names for itself, or "".
-func (r *Reader) Schema() string {
-	if j, ok := r.source.(*jsonSource); ok {
-		return j.schema
-	}
-	return ""
-}
-
 // cappedReader fails, rather than ends, where a file exceeds its limit.
 type cappedReader struct {
 	src  io.Reader
