@@ -81,6 +81,9 @@ func (s *Service) admit(p Principal, sub Submission) error {
 	if p.Submitter() == "" {
 		return Fail(KindForbidden, "NO_UNIT", "此令牌没有报送单位", "this token names no submitting unit")
 	}
+	if err := s.writes(); err != nil {
+		return err
+	}
 	switch sub.Wait {
 	case WaitNone, WaitCommitted, WaitWitnessed:
 		return nil

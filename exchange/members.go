@@ -60,6 +60,21 @@ func (s *Service) known(c peers.Change) error {
 	return Fail(KindConflict, "FORMAT_UNKNOWN", "本节点的程序不支持该格式，请先升级", "this node's binary lacks the format: upgrade it first")
 }
 
+// writes refuses to take in what would never leave: the region only follows the
+// ledger, or this node's place is another one's by now.
+func (s *Service) writes() error {
+	d := s.Ledger.Directory()
+	if n, known := d.Node(s.Node); known && !n.InForce() {
+		f := Fail(KindConflict, "NODE_RETIRED", "本节点已被替换或移除，不再受理", "this node has been replaced or removed and takes nothing in")
+		f.Hint.ZH, f.Hint.EN = "请向本区域现用的节点报送", "send it to the region's active node"
+		return f
+	}
+	if !d.Exchanges(s.Region) {
+		return Fail(KindConflict, peers.CodeOriginUnknown, refusals[peers.CodeOriginUnknown], "this region does not write to the shared ledger")
+	}
+	return nil
+}
+
 // decide authors the entry unless the ledger, as it stands here, would refuse
 // it: then the caller learns why at once.
 func (s *Service) decide(ctx context.Context, kind string, body []byte) (EntryID, error) {

@@ -11,6 +11,7 @@ import (
 // Config joins a Service to its node. Everything is required.
 type Config struct {
 	Region   peers.Region
+	Node     string // id of this node
 	Clock    Clock
 	Sealer   Sealer
 	Journal  Journal

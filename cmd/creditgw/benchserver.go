@@ -118,7 +118,7 @@ const never = 365 * 24 * time.Hour
 // benchLedgerServer opens of the node what a batch passes on its way to the
 // ledger, and the gate in front of it.
 func (p *program) benchLedgerServer(ctx context.Context, cfg nodeConfig) (err error) {
-	n := &node{cfg: cfg, started: cfg.Wall(), metrics: prometheus.NewRegistry(), closers: []func() error{ignoreClosed(cfg.Conn.Close)}}
+	n := &node{cfg: cfg, started: cfg.Wall(), keys: newKeyring(cfg), metrics: prometheus.NewRegistry(), closers: []func() error{ignoreClosed(cfg.Conn.Close)}}
 	defer func() { err = errors.Join(err, n.Close()) }()
 	if err := n.lock(); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (p *program) benchLedgerServer(ctx context.Context, cfg nodeConfig) (err er
 		return ended(ctx, err)
 	}
 	s.gate = benchGate{
-		cutter: outbox.Cutter{Ledger: cfg.Genesis.LedgerID(), Region: cfg.Self.Region, Keys: cfg.Keys.batches(), Rand: cfg.Rand},
+		cutter: outbox.Cutter{Ledger: cfg.Genesis.LedgerID(), Region: cfg.Self.Region, Keys: n.batchKeys, Rand: cfg.Rand},
 		ledger: n.store, proposer: proposer{n.consensus}, in: make(chan benchItem, exchange.MaxBatchItems),
 	}
 	g, ctx := errgroup.WithContext(ctx)

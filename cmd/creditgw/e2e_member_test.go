@@ -3,8 +3,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,8 +24,9 @@ import (
 const slowestWrite = 5 * time.Second
 
 // A region joins step by step, writes, votes and leaves, another one replaces
-// its keys, and all the while the others' agencies send files: none is lost,
-// none fails, none waits long.
+// all its keys without being started again, and all the while the others'
+// agencies send files, to that one too: none is lost, none fails, none waits
+// long, and each is opened where it goes to.
 func TestServeMembersChangeUnderLoad(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
@@ -55,17 +58,17 @@ func TestServeMembersChangeUnderLoad(t *testing.T) {
 	c.decide(peers.Change{Change: peers.ChangeStage, Region: "150000", Stage: "voter"})
 	c.awaitMembership(joiner, "voter")
 
-	// Shanxi replaces its batch key and its node key.
-	for _, purpose := range []string{"batch", "node"} {
+	// Shanxi replaces its keys.
+	for _, purpose := range []string{"batch", "node", "decryption", "witness"} {
 		old := rotating.key(purpose)
 		creditgw(t, "member", "key-add", "--purpose", purpose, "--dir", rotating.dir, "--passphrase-file", rotating.file("passphrase"))
 		c.decide(readChange(t, rotating, "key-add-"+purpose+".json"))
-		rotating.stop()
-		rotating.start()
-		rotating.awaitReady()
 		c.decide(peers.Change{Change: peers.ChangeKeyRetire, Region: rotating.region, Purpose: purpose, KeyID: old[:]})
 	}
-	newPhone(c.nodes[0]).await(rotating.submit(exchange.WaitCommitted, rotating.notice(c.nodes[0].region))...)
+	size := c.nodes[0].size()
+	newPhone(c.nodes[0]).await(rotating.submit(exchange.WaitWitnessed, rotating.notice(c.nodes[0].region))...)
+	c.nodes[0].signedBy(rotating.region, size)
+	c.ticket(rotating)
 
 	c.decide(peers.Change{Change: peers.ChangeLeave, Region: "150000"})
 	c.awaitMembership(joiner, "left")
@@ -81,6 +84,33 @@ func TestServeMembersChangeUnderLoad(t *testing.T) {
 		}
 	}
 	c.checkLoads(loads)
+	for _, l := range loads {
+		if l.home == rotating {
+			newPhone(rotating).await(l.acked...)
+			rotating.opens(l.acked[0], l.acked[len(l.acked)-1])
+		}
+	}
+}
+
+// ticket checks that a region's word for what it has taken in holds today.
+func (c *cluster) ticket(n *gateway) {
+	c.t.Helper()
+	file := filepath.Join(c.dir, "ticket.json")
+	home := n.submit(exchange.WaitNone, n.notice(n.region))[0]
+	n.creditctl(nil, exitDone, "receipt", home.String(), "-o", file)
+	if v := c.verify(file); !v.Valid || v.State != "ticket" {
+		c.t.Errorf("ticket of %s: %+v", n.region, v)
+	}
+}
+
+// opens checks that the node has the records' content.
+func (n *gateway) opens(records ...exchange.EntryID) {
+	n.t.Helper()
+	for _, id := range records {
+		if v, err := n.client(exchange.RoleOperator).Record(n.context(), id); err != nil || v.Body == nil {
+			n.t.Errorf("%s does not show what record %s says: %+v, %v", n.region, id, v, err)
+		}
+	}
 }
 
 // All others replace their node and witness keys while one region is away. When
@@ -122,9 +152,10 @@ func TestServeComesBackAfterRotations(t *testing.T) {
 	})
 }
 
-// A region gets another node while the old one still runs. The promotion fences
-// the old one: what it takes in never reaches the ledger. The others' agencies
-// notice nothing.
+// A region gets another node while the old one still runs, and leads. The
+// promotion fences the old one: another one has to lead, the old one takes
+// nothing in any more, and if it did, that would never reach the ledger. The
+// others' agencies notice nothing.
 func TestServePromotesAnotherNode(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
@@ -134,6 +165,7 @@ func TestServePromotesAnotherNode(t *testing.T) {
 	file := filepath.Join(c.dir, "backup")
 	creditgw(t, "backup", "--dir", old.dir, file)
 	fresh := old.restore(file)
+	c.lead(old)
 
 	rest := &cluster{t: t, dir: c.dir, nodes: c.nodes[:3]}
 	loads := []*load{{gateway: c.nodes[0], home: c.nodes[1]}, {gateway: c.nodes[1], home: c.nodes[2]}}
@@ -149,8 +181,13 @@ func TestServePromotesAnotherNode(t *testing.T) {
 	fresh.start()
 	fresh.awaitReady()
 	fresh.awaitSize(c.nodes[0].size())
+	knows := c.leader() == old // else nobody may have told it
 	rest.decide(readChange(t, fresh, promoteName))
-	old.submit(exchange.WaitNone, old.notice("110000"))
+	if knows {
+		eventually(t, "the old node says that it is none any more", func() bool { return old.refuses("NODE_RETIRED") })
+	} else {
+		old.submit(exchange.WaitNone, old.notice("110000"))
+	}
 	after := fresh.submit(exchange.WaitCommitted, fresh.notices("120000", 3)...)
 	stop()
 	for _, l := range loads {
@@ -163,6 +200,67 @@ func TestServePromotesAnotherNode(t *testing.T) {
 	if got := recordsOf(c.nodes[0].ledger(rest.agree()), old.region); !slices.Equal(got, append(before, after...)) {
 		t.Errorf("%d records of the region are on the ledger, not %d", len(got), len(before)+len(after))
 	}
+}
+
+// lead has a node lead: for as long as another one does, that one hangs until
+// the others have elected again.
+func (c *cluster) lead(n *gateway) {
+	c.t.Helper()
+	for leader := c.leader(); leader != n; leader = c.leader() {
+		others := slices.DeleteFunc(slices.Clone(c.nodes), func(o *gateway) bool { return o == leader })
+		leader.hang(func() { (&cluster{t: c.t, nodes: others}).leader() })
+	}
+}
+
+// Two of four regions are down, and a tie-breaker in a fifth place keeps the
+// ledger going. It votes and does nothing else: it takes nothing in, writes
+// nothing and cosigns nothing.
+func TestServeWithATieBreaker(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	breaker := newGateway(t, c.dir, "150000", freePort(t))
+	t.Cleanup((&cluster{t: t, nodes: []*gateway{breaker}}).report)
+	c.copyGenesis(breaker)
+	creditgw(t, "member", "tie-breaker", "--dir", breaker.dir, "--passphrase-file", breaker.file("passphrase"))
+	c.decide(readChange(t, breaker, tieBreakerName))
+	breaker.start()
+	breaker.awaitReady()
+	c.nodes[0].submit(exchange.WaitWitnessed, c.nodes[0].notice(c.nodes[1].region))
+	all := &cluster{t: t, dir: c.dir, nodes: append(slices.Clone(c.nodes), breaker)}
+	eventually(t, "it votes", func() bool { return all.leader().status().MembershipWaits == "" })
+
+	for _, n := range c.nodes[2:] {
+		n.kill()
+	}
+	up := &cluster{t: t, dir: c.dir, nodes: append(slices.Clone(c.nodes[:2]), breaker)}
+	newPhone(c.nodes[1]).await(c.nodes[0].submit(exchange.WaitCommitted, c.nodes[0].notices(c.nodes[1].region, 3)...)...)
+	up.agree()
+
+	if !breaker.refuses("ORIGIN_UNKNOWN") {
+		t.Error("the tie-breaker takes files in")
+	}
+	for _, n := range up.nodes {
+		for _, r := range n.status().Witness.Regions {
+			if r.Region == breaker.region {
+				t.Errorf("%s has a cosignature by the tie-breaker of size %d", n.region, r.Size)
+			}
+		}
+	}
+	if s := breaker.status(); s.Counts.Outbox != 0 || s.Witness.Refused != 0 {
+		t.Errorf("the tie-breaker has %d entries to send, refused %d", s.Counts.Outbox, s.Witness.Refused)
+	}
+}
+
+// refuses says whether the node takes no file in, for the reason with a code.
+func (n *gateway) refuses(code string) bool {
+	n.t.Helper()
+	body, err := recordsFile(n.notices("110000", 1))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	_, err = n.client(exchange.RoleAgencyEntry).Submit(n.context(), httpapi.File{Body: bytes.NewReader(body), Media: httpapi.MediaJSON})
+	var problem *httpapi.Problem
+	return errors.As(err, &problem) && problem.Code == code
 }
 
 // restore makes the region another node from a backup.

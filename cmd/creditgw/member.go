@@ -100,8 +100,8 @@ func (p *program) keyAddCommand() *cobra.Command {
 	var dir, passphraseFile, recoveryFile, purpose string
 	cmd := &cobra.Command{
 		Use: "key-add --dir DIR --purpose batch",
-		Short: p.Say(text{"生成一把新钥，放在旧钥旁边；批准并重启后启用，再用 key-retire 停用旧钥",
-			"make a new key beside the old one; it is used once approved and the node restarted, and key-retire then ends the old one"}),
+		Short: p.Say(text{"生成一把新钥，放在旧钥旁边；批准后运行中的节点自行启用，再用 key-retire 停用旧钥",
+			"make a new key beside the old one; the running node uses it once it is approved, and key-retire then ends the old one"}),
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return p.keyAdd(dir, passphraseFile, recoveryFile, purpose) },
 	}

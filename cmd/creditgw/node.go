@@ -43,12 +43,14 @@ type nodeConfig struct {
 	Genesis *peers.Genesis
 	Self    peers.Member
 	Keys    *Keys
-	Conn    net.PacketConn // UDP socket of QUIC; the node closes it
-	Clock   exchange.Clock // domain clock: today, received_at
-	Wall    func() time.Time
-	Rand    io.Reader
-	Timers  consensus.Timers
-	Marking consensus.Marking // the zero value is what serve uses
+	// Passphrase opens keys that are added while the node runs; empty: none are.
+	Passphrase []byte
+	Conn       net.PacketConn // UDP socket of QUIC; the node closes it
+	Clock      exchange.Clock // domain clock: today, received_at
+	Wall       func() time.Time
+	Rand       io.Reader
+	Timers     consensus.Timers
+	Marking    consensus.Marking // the zero value is what serve uses
 	// InFlight is the number of Raft entries under way; 0 is the LAN's.
 	InFlight int
 	// AckInterval is the least time between two acknowledgement statements to
@@ -68,6 +70,7 @@ type nodeConfig struct {
 type node struct {
 	cfg       nodeConfig
 	started   time.Time
+	keys      *keyring
 	endpoint  *quicnet.Endpoint
 	store     *store.Store
 	news      *news
@@ -97,7 +100,7 @@ type node struct {
 // openNode opens what the node keeps and begins to take part in Raft. It
 // refuses a directory that could make it vote without memory.
 func openNode(cfg nodeConfig) (n *node, err error) {
-	n = &node{cfg: cfg, started: cfg.Wall(), metrics: prometheus.NewRegistry()}
+	n = &node{cfg: cfg, started: cfg.Wall(), keys: newKeyring(cfg), metrics: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -196,7 +199,7 @@ func (n *node) openCasebook() error {
 	}
 	n.casebook, err = casebook.Open(casebook.Config{
 		Dir: n.path("casebook"), Region: n.cfg.Self.Region, Ledger: n.store, Checkpoints: checkpoints{n.witness}, LedgerID: n.cfg.Genesis.LedgerID(),
-		Journal: n.journal, Vault: n.vault, Decryptions: n.cfg.Keys.decryptions(), IDSecret: secret,
+		Journal: n.journal, Vault: n.vault, Decryptions: n.decryptionKeys, IDSecret: secret,
 		Catalogue: schemas.Default(), Logger: n.cfg.Logger, Fatal: n.cfg.Fatal,
 	})
 	if err != nil {
@@ -217,7 +220,7 @@ func (n *node) join() error {
 	slots := exchange.NewSlots(n.vault, n.casebook.NextSlot())
 	sealer := exchange.Sealer{Ledger: ledger, Region: cfg.Self.Region, Secret: secret, Rand: cfg.Rand}
 	n.drain = outbox.New(outbox.Config{
-		Cutter:  outbox.Cutter{Ledger: ledger, Region: cfg.Self.Region, Keys: cfg.Keys.batches(), Rand: cfg.Rand},
+		Cutter:  outbox.Cutter{Ledger: ledger, Region: cfg.Self.Region, Keys: n.batchKeys, Rand: cfg.Rand},
 		Clock:   cfg.Clock,
 		Journal: n.journal, Vault: n.vault, Casebook: n.casebook, Ledger: n.store, Proposer: proposer{n.consensus},
 		CaughtUp: n.linearize, Logger: cfg.Logger,
@@ -235,12 +238,12 @@ func (n *node) join() error {
 		Now: time.Second, Soon: time.Minute, Later: time.Hour,
 	}
 	service := exchange.NewService(exchange.Config{
-		Region: cfg.Self.Region, Clock: cfg.Clock, Sealer: sealer, Journal: n.journal, Checkpoints: checkpoints{n.witness},
+		Region: cfg.Self.Region, Node: cfg.Self.Node.ID, Clock: cfg.Clock, Sealer: sealer, Journal: n.journal, Checkpoints: checkpoints{n.witness},
 		Vault: n.vault, Slots: slots, Casebook: n.casebook, Ledger: n.store, Commits: &n.commits,
 		Spool: n.path("spool"), Catalogue: schemas.Default(),
 	})
 	proofs := &receipts{
-		ledger: ledger, region: cfg.Self.Region, key: cfg.Keys.Batch, casebook: n.casebook,
+		ledger: ledger, region: cfg.Self.Region, key: n.batchKey, casebook: n.casebook,
 		builder: receipt.Builder{Ledger: n.store, Checkpoints: checkpoints{n.witness}},
 	}
 	n.checks = newChecks(n)

@@ -92,24 +92,5 @@ func (n *node) peer(id string) (quicnet.Peer, bool) {
 	}, true
 }
 
-// nodeKey is the key with which this node shows who it is: of those that it
-// holds the one that the directory took in last.
-func (n *node) nodeKey() *sm.NodeKey {
-	return inForce(n.cfg.Keys.nodes(), n.store.Directory().NodeKeys(n.cfg.Self.Node.ID))
-}
-
-// inForce is the last of the public keys whose private half is held, the first
-// of those held if none is.
-func inForce[R sm.Role](held []*sm.Private[R], public []*sm.Public[R]) *sm.Private[R] {
-	for _, p := range slices.Backward(public) {
-		for _, k := range held {
-			if k.Public().Equal(p) {
-				return k
-			}
-		}
-	}
-	return held[0]
-}
-
 // nodeKeys are those in force of a node; two while it rotates.
 func (n *node) nodeKeys(id string) []*sm.NodePublic { return n.store.Directory().NodeKeys(id) }

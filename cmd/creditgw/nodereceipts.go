@@ -14,7 +14,7 @@ import (
 type receipts struct {
 	ledger   sm.Digest
 	region   peers.Region
-	key      *sm.BatchKey // signs tickets
+	key      func() *sm.BatchKey // signs tickets
 	casebook *casebook.Casebook
 	builder  receipt.Builder
 }
@@ -39,7 +39,7 @@ func (r *receipts) Receipt(id exchange.EntryID, disclose bool) ([]byte, error) {
 
 func (r *receipts) of(e *casebook.Evidence) (receipt.Receipt, error) {
 	if e.Index == nil {
-		return r.builder.Ticket(r.region, r.key, r.ledger, e.Header)
+		return r.builder.Ticket(r.region, r.key(), r.ledger, e.Header)
 	}
 	file, err := r.builder.Entry(*e.Index)
 	if errors.Is(err, exchange.ErrNotFound) { // not witnessed yet

@@ -34,7 +34,7 @@ func (n *node) openWitness() (err error) {
 	}
 	n.witness, err = witness.Open(witness.Config{
 		Dir: n.path(witnessName), Evidence: n.path(evidenceName), Region: n.cfg.Self.Region,
-		LedgerID: n.cfg.Genesis.LedgerID(), Keys: n.cfg.Keys.witnesses(), Ledger: witnessLedger{n.store},
+		LedgerID: n.cfg.Genesis.LedgerID(), Keys: n.witnessKeys, Ledger: witnessLedger{n.store},
 		Network: n.endpoint, Peers: n.witnessPeers, ReadMark: n.readMark, Clock: n.cfg.Wall, Logger: n.cfg.Logger,
 		Halted: n.halt, Took: func(d time.Duration) { took.Observe(d.Seconds()) },
 	})

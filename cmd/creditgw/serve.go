@@ -76,7 +76,7 @@ func (p *program) serve(ctx context.Context, file string) error {
 		return errors.Join(&message{Text: text{"占用不了 HTTP 地址", "cannot take the HTTP address"}, Cause: err}, conn.Close())
 	}
 	cfg := nodeConfig{
-		Dir: c.Dir, Genesis: genesis, Self: self, Keys: keys, Conn: conn, Wall: time.Now, Rand: rand.Reader,
+		Dir: c.Dir, Genesis: genesis, Self: self, Keys: keys, Passphrase: pass, Conn: conn, Wall: time.Now, Rand: rand.Reader,
 		Clock:      func() time.Time { return time.Now().In(exchange.Shanghai) },
 		EraseRound: c.Erasure.Round, Backups: time.Duration(c.Erasure.BackupDays) * 24 * time.Hour,
 		AckInterval: time.Second, ShadowShare: c.Trust.ShadowVerify, Logger: logger, Fatal: fatal(logger),

@@ -86,7 +86,7 @@ func keyBatch(t *testing.T, cfg nodeConfig, directory *peers.Directory) (raw, fo
 	if err != nil {
 		t.Fatal(err)
 	}
-	cutter := outbox.Cutter{Ledger: directory.Ledger(), Region: cfg.Self.Region, Keys: []*sm.BatchKey{cfg.Keys.Batch}, Rand: rand.Reader}
+	cutter := outbox.Cutter{Ledger: directory.Ledger(), Region: cfg.Self.Region, Keys: cfg.Keys.batches, Rand: rand.Reader}
 	b, err := cutter.Cut([]exchange.Pending{{ID: id, Header: entry.Header, Body: entry.Body}}, 1, sm.Digest{}, directory)
 	if err != nil {
 		t.Fatal(err)

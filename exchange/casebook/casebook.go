@@ -31,7 +31,7 @@ type Config struct {
 	Vault       exchange.Vault
 	// Decryptions are the region's keys, the newest first: what was sealed
 	// before a rotation opens with an older one.
-	Decryptions []*sm.DecryptionKey
+	Decryptions func() []*sm.DecryptionKey
 	IDSecret    exchange.IDSecret
 	Catalogue   *schemas.Catalogue // the kinds that this node opens
 	Logger      *slog.Logger

@@ -105,7 +105,7 @@ func (c *Casebook) unlock(b *exchange.BatchInfo) *envelope.Unlocked {
 		return nil
 	}
 	p := &b.Preamble
-	for _, key := range c.cfg.Decryptions {
+	for _, key := range c.cfg.Decryptions() {
 		u, err := wraps.Unlock(key, c.cfg.LedgerID, string(p.Origin), p.Seq, string(c.cfg.Region))
 		if err == nil {
 			return u

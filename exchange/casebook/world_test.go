@@ -132,7 +132,7 @@ func (r *region) start() {
 func (r *region) config(dir string, events exchange.Journal) casebook.Config {
 	return casebook.Config{
 		Dir: filepath.Join(r.dir, dir), Region: r.name, LedgerID: r.genesis.LedgerID(), Ledger: r.ledger, Checkpoints: &r.witnessed,
-		Journal: events, Vault: r.vault, Decryptions: []*sm.DecryptionKey{r.decryption}, IDSecret: r.secret,
+		Journal: events, Vault: r.vault, Decryptions: holding(r.decryption), IDSecret: r.secret,
 		Catalogue: schemas.Default(), Logger: slog.New(slog.DiscardHandler),
 		Fatal: func(err error) { r.t.Error(err) },
 	}
@@ -289,7 +289,7 @@ func (r *region) drain(spoil ...func([]exchange.Pending)) {
 // sign makes the region's next batch, of which nobody knows yet.
 func (r *region) sign(entries []exchange.Pending) exchange.Batch {
 	r.t.Helper()
-	cutter := outbox.Cutter{Ledger: r.genesis.LedgerID(), Region: r.name, Keys: []*sm.BatchKey{r.batch}, Rand: rand.Reader}
+	cutter := outbox.Cutter{Ledger: r.genesis.LedgerID(), Region: r.name, Keys: holding(r.batch), Rand: rand.Reader}
 	return must[exchange.Batch](r.t)(cutter.Cut(entries, r.seq+1, r.previous, r.ledger.Directory()))
 }
 
@@ -458,3 +458,6 @@ func (p prefix) Wait(ctx context.Context, at exchange.Position) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
+
+// holding is a node whose keys stay.
+func holding[K any](keys ...K) func() []K { return func() []K { return keys } }

@@ -25,8 +25,8 @@ import (
 type Cutter struct {
 	Ledger sm.Digest
 	Region peers.Region
-	Keys   []*sm.BatchKey // held here; the directory says which signs
-	Rand   io.Reader      // secrets of wraps; crypto/rand.Reader outside tests
+	Keys   func() []*sm.BatchKey // held here; the directory says which signs
+	Rand   io.Reader             // secrets of wraps; crypto/rand.Reader outside tests
 }
 
 // Room of a batch: what an entry adds to its size besides header and body.
@@ -124,8 +124,9 @@ var errFenced = errors.New("outbox: no batch key that this node holds is in forc
 
 // signer is the key that the directory took in last, of those held.
 func (c *Cutter) signer(dir *peers.Directory) (*sm.BatchKey, error) {
+	held := c.Keys()
 	for _, public := range slices.Backward(dir.BatchKeys(c.Region)) {
-		for _, k := range c.Keys {
+		for _, k := range held {
 			if k.Public().Equal(public) {
 				return k, nil
 			}

@@ -326,7 +326,7 @@ func drain(t *testing.T, r *region, l *sharedLedger) (d *outbox.Drain, stop func
 	t.Helper()
 	f := founded()
 	d = outbox.New(outbox.Config{
-		Cutter: outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Keys: []*sm.BatchKey{f.batch}, Rand: rand.Reader},
+		Cutter: outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Keys: holding(f.batch), Rand: rand.Reader},
 		Clock:  time.Now, Journal: r, Vault: contextVault{}, Casebook: r, Ledger: l, Proposer: l,
 		CaughtUp: func(context.Context) error { return nil }, Logger: slog.New(slog.DiscardHandler),
 	})
@@ -350,3 +350,6 @@ func wantAll(t *testing.T, r *region, l *sharedLedger) {
 		t.Errorf("the ledger has %d entries, not the %d accepted ones in their order", len(l.entries), len(want))
 	}
 }
+
+// holding is a node whose keys stay.
+func holding[K any](keys ...K) func() []K { return func() []K { return keys } }

@@ -110,7 +110,7 @@ func (c *cluster) open(n *node, conn net.PacketConn, key *sm.WitnessKey) {
 	n.net = &network{Endpoint: endpoint}
 	if n.witness, err = witness.Open(witness.Config{
 		Dir: founded(c.t, n.dir), Evidence: filepath.Join(n.dir, "evidence"), Region: n.region, LedgerID: c.directory.Ledger(),
-		Keys: []*sm.WitnessKey{key}, Ledger: view{machine: n.machine, directory: c.directory}, Network: n.net, Clock: time.Now, Logger: logger,
+		Keys: func() []*sm.WitnessKey { return []*sm.WitnessKey{key} }, Ledger: view{machine: n.machine, directory: c.directory}, Network: n.net, Clock: time.Now, Logger: logger,
 		Peers: func() (all []witness.Peer) {
 			for _, other := range c.nodes {
 				if other != n {

@@ -12,7 +12,7 @@ import (
 type signer struct {
 	file   stateFile
 	region peers.Region
-	keys   []*sm.WitnessKey
+	keys   func() []*sm.WitnessKey
 
 	state State
 	// sure says that the state is the last that the keys have signed. Without
@@ -40,7 +40,7 @@ func openSigner(cfg Config) (*signer, error) {
 
 // ours says whether the line is by a key of this process, and holds.
 func (s *signer) ours(c peers.Checkpoint, line peers.Cosignature) bool {
-	return slices.ContainsFunc(s.keys, func(k *sm.WitnessKey) bool {
+	return slices.ContainsFunc(s.keys(), func(k *sm.WitnessKey) bool {
 		set := peers.WitnessSet{K: 1, Keys: []peers.WitnessKey{{Region: s.region, Public: k.Public()}}}
 		return c.Check(line, set) == nil
 	})
@@ -108,7 +108,7 @@ func (s *signer) remember(next State) error {
 // and gives the signature out once it is on disk. It is the only way to one.
 func (w *Witness) cosign(m Mark) error {
 	s := w.signer
-	if len(s.keys) == 0 || w.halted() {
+	if len(s.keys()) == 0 || w.halted() {
 		return nil
 	}
 	_, d, err := w.statement(m.Size)
@@ -145,7 +145,7 @@ func (w *Witness) cosignAt(size uint64, m Mark) error {
 		return w.unread(err)
 	}
 	set := d.Witnesses()
-	for _, k := range s.keys {
+	for _, k := range s.keys() {
 		if !slices.ContainsFunc(set.Keys, func(in peers.WitnessKey) bool {
 			return in.Region == s.region && in.Public.Equal(k.Public())
 		}) {

@@ -57,7 +57,7 @@ type Config struct {
 	LedgerID sm.Digest
 	// Keys are this region's witness keys that this process holds: one, two
 	// while it rotates, none on a node that only collects.
-	Keys    []*sm.WitnessKey
+	Keys    func() []*sm.WitnessKey
 	Ledger  Ledger
 	Network Network
 	// Peers are the other nodes of the directory; it may change.

@@ -91,7 +91,7 @@ func (m *member) config() Config {
 	}
 	return Config{
 		Dir: filepath.Join(m.dir, "witness"), Evidence: filepath.Join(m.dir, "evidence"), Region: m.region,
-		LedgerID: m.w.genesis.LedgerID(), Keys: keys, Ledger: m.ledger, Network: m,
+		LedgerID: m.w.genesis.LedgerID(), Keys: func() []*sm.WitnessKey { return keys }, Ledger: m.ledger, Network: m,
 		Peers:    m.others,
 		ReadMark: readMark, Clock: m.clock, Logger: slog.New(slog.DiscardHandler),
 		Halted: func(h Halt) { m.halted <- h }, Took: func(time.Duration) {},
