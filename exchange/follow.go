@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
 )
 
@@ -45,7 +46,7 @@ func (f *Follower) note(ctx context.Context, from, to uint64) (next uint64, err 
 	}
 	to = from + uint64(len(entries))
 	note := LedgerFollowed{From: from, To: to, Region: f.Region}
-	if note.Root, err = f.Ledger.RootAt(to); err != nil {
+	if note.Root, err = RootAt(f.Ledger, to); err != nil {
 		return from, err
 	}
 	var own []EntryID
@@ -69,6 +70,15 @@ func (f *Follower) note(ctx context.Context, from, to uint64) (next uint64, err 
 	}
 	f.Commits.done(own, at)
 	return to, nil
+}
+
+// RootAt is the ledger's root at a size. The one that it has just come to is at
+// hand; any other is computed from the tree.
+func RootAt(l Ledger, size uint64) (sm.Digest, error) {
+	if head := l.Head(); head.Size == size {
+		return head.Root, nil
+	}
+	return l.RootAt(size)
 }
 
 // NeedsSlot reports whether an entry of another region is sealed to r. Follower

@@ -17,7 +17,9 @@ type fakeLedger struct {
 	entries []Entry
 }
 
-func (l *fakeLedger) Head() Head { return Head{Size: uint64(len(l.entries))} }
+func (l *fakeLedger) Head() Head {
+	return Head{Size: uint64(len(l.entries)), Root: filled(byte(len(l.entries)))}
+}
 
 func (l *fakeLedger) WaitSize(ctx context.Context, size uint64) error {
 	if size <= uint64(len(l.entries)) {

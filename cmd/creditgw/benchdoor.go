@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -194,11 +195,14 @@ func (c *benchCluster) loadDoor(ctx context.Context, report *benchReport) ([]ben
 	if err != nil {
 		return nil, err
 	}
+	// Each client keeps its connection, as an agency's system would.
+	kept := &http.Transport{MaxIdleConnsPerHost: c.flags.clients + 1}
+	defer kept.CloseIdleConnections()
 	agencies := make([]*httpapi.Client, len(c.nodes))
 	apps := make([]*httpapi.Client, len(c.nodes))
 	for i, n := range c.nodes {
-		agencies[i] = &httpapi.Client{URL: n.up.URL, Token: n.up.Agency}
-		apps[i] = &httpapi.Client{URL: n.up.URL, Token: n.up.App}
+		agencies[i] = &httpapi.Client{URL: n.up.URL, Token: n.up.Agency, HTTP: &http.Client{Transport: kept}}
+		apps[i] = &httpapi.Client{URL: n.up.URL, Token: n.up.App, HTTP: &http.Client{Transport: kept}}
 		if err := n.furnish(ctx, &d, apps[i]); err != nil {
 			return nil, err
 		}

@@ -79,7 +79,7 @@ func (c *Casebook) resume(ctx context.Context) error {
 }
 
 func (c *Casebook) sameRoot(size uint64, want []byte) error {
-	root, err := c.cfg.Ledger.RootAt(size)
+	root, err := exchange.RootAt(c.cfg.Ledger, size)
 	if err != nil {
 		return fmt.Errorf("casebook: root at %d: %w", size, err)
 	}
