@@ -106,6 +106,7 @@ func TestALeaderThatHoldsOneRegionsItemsBack(t *testing.T) {
 				}
 			}
 
+			began := time.Now()
 			held := make(chan error, 1)
 			go func() {
 				_, err := sufferer.node.Propose(testContext(t), []byte("held back"))
@@ -122,6 +123,7 @@ func TestALeaderThatHoldsOneRegionsItemsBack(t *testing.T) {
 					others++
 				}
 			}
+			t.Logf("it is in after %s, with %d others before it", time.Since(began).Round(time.Millisecond), others)
 			cl.agree(others + 1)
 			if deposed := cl.deposed(); (deposed > 0) != c.deposed {
 				t.Errorf("%d elections were forced", deposed)
