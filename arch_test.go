@@ -88,7 +88,7 @@ var carried = []string{
 }
 
 // forTests are the packages that only tests import.
-var forTests = []string{"peers/consortium"}
+var forTests = []string{"crypto/openssl", "peers/consortium"}
 
 // topLevel lists what may stand at the root besides dotfiles and what
 // .gitignore names there.

@@ -3,55 +3,34 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/xinqiao/creditgw/cmd/command"
+	"github.com/xinqiao/creditgw/crypto/openssl"
 	"github.com/xinqiao/creditgw/crypto/sm"
 )
 
 // opensslBench is a directory in which OpenSSL and creditctl work together.
 type opensslBench struct {
+	openssl.Dir
 	t   *testing.T
-	dir string
 	env map[string]string
 }
 
 func newOpenSSLBench(t *testing.T) *opensslBench {
 	t.Helper()
-	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Skip("no openssl")
-	}
-	b := &opensslBench{t, t.TempDir(), map[string]string{}}
-	b.openssl("genpkey", "-algorithm", "SM2", "-out", b.at("key.pem"))
-	b.openssl("pkey", "-in", b.at("key.pem"), "-pubout", "-out", b.at("pub.pem"))
+	b := &opensslBench{openssl.In(t), t, map[string]string{}}
+	b.Run("genpkey", "-algorithm", "SM2", "-out", "key.pem")
+	b.Run("pkey", "-in", "key.pem", "-pubout", "-out", "pub.pem")
 	return b
-}
-
-func (b *opensslBench) at(name string) string { return filepath.Join(b.dir, name) }
-
-func (b *opensslBench) read(name string) []byte {
-	b.t.Helper()
-	raw, err := os.ReadFile(b.at(name))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return raw
-}
-
-func (b *opensslBench) openssl(args ...string) {
-	b.t.Helper()
-	if out, err := exec.Command("openssl", args...).CombinedOutput(); err != nil {
-		b.t.Fatalf("openssl %v: %v\n%s", args, err, out)
-	}
 }
 
 // sign makes sig of message, as the help of creditctl has it.
 func (b *opensslBench) sign() {
 	b.t.Helper()
-	b.openssl("dgst", "-sm3", "-sign", b.at("key.pem"), "-sigopt", "distid:1234567812345678", "-out", b.at("sig"), b.at("message"))
+	b.Run("dgst", "-sm3", "-sign", b.At("key.pem"), "-sigopt", "distid:1234567812345678", "-out", b.At("sig"), b.At("message"))
 }
 
 // creditctl runs a command offline, under the genesis of testdata.
@@ -69,17 +48,17 @@ func (b *opensslBench) creditctl(want int, args ...string) {
 // over the printed bytes is the agency's over the record.
 func TestOpenSSLSignsWhatCanonicalPrints(t *testing.T) {
 	b := newOpenSSLBench(t)
-	b.creditctl(exitDone, "canonical", filepath.Join("testdata", "two-rows.json"), "--row", "1", "-o", b.at("message"))
+	b.creditctl(exitDone, "canonical", filepath.Join("testdata", "two-rows.json"), "--row", "1", "-o", b.At("message"))
 	b.sign()
-	key, err := sm.ParsePublicPEM[sm.Agency](b.read("pub.pem"))
+	key, err := sm.ParsePublicPEM[sm.Agency](b.Read("pub.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sig, err := readSignature(b.at("sig"))
+	sig, err := readSignature(b.At("sig"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	message := b.read("message")
+	message := b.Read("message")
 	ledger, record := sm.Digest(message[1+len(sm.LabelAuthor):][:sm.DigestSize]), message[1+len(sm.LabelAuthor)+sm.DigestSize:]
 	if err := key.Verify(sm.LabelAuthor, ledger, record, sig); err != nil {
 		t.Error(err)
@@ -96,39 +75,39 @@ func TestOpenSSLClaimsAKey(t *testing.T) {
 	}
 	prove := func(want int, name, keyFile string, more ...string) {
 		t.Helper()
-		b.creditctl(want, append([]string{"agency", "prove", "12120000000003025Y", b.at(keyFile),
+		b.creditctl(want, append([]string{"agency", "prove", "12120000000003025Y", b.At(keyFile),
 			"--region", "120000", "--name", name, "--label", "卡一"}, more...)...)
 	}
 	claims := func(file string) {
 		t.Helper()
-		claim, err := readClaim(b.at(file))
+		claim, err := readClaim(b.At(file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := sm.ParsePublicPEM[sm.Agency](b.read("pub.pem"))
+		key, err := sm.ParsePublicPEM[sm.Agency](b.Read("pub.pem"))
 		if err != nil || !claim.Key.Equal(key) || !claim.Proven(genesis.LedgerID()) || claim.Name != "某总队" || claim.Region != "120000" {
 			t.Errorf("%s: claim %+v: %v", file, claim, err)
 		}
 	}
 
-	prove(exitDone, "某总队", "pub.pem", "--to-sign", b.at("message"))
+	prove(exitDone, "某总队", "pub.pem", "--to-sign", b.At("message"))
 	b.sign()
-	prove(exitDone, "某总队", "pub.pem", "--signature", b.at("sig"), "-o", b.at("by-openssl.json"))
+	prove(exitDone, "某总队", "pub.pem", "--signature", b.At("sig"), "-o", b.At("by-openssl.json"))
 	claims("by-openssl.json")
-	prove(exitInvalid, "别的总队", "pub.pem", "--signature", b.at("sig"), "-o", b.at("renamed.json"))
-	prove(exitUsage, "某总队", "pub.pem", "-o", b.at("unsigned.json"))
+	prove(exitInvalid, "别的总队", "pub.pem", "--signature", b.At("sig"), "-o", b.At("renamed.json"))
+	prove(exitUsage, "某总队", "pub.pem", "-o", b.At("unsigned.json"))
 
-	b.openssl("pkcs8", "-topk8", "-in", b.at("key.pem"), "-v2", "sm4-cbc", "-v2prf", "hmacWithSHA256",
-		"-passout", "pass:correct horse", "-out", b.at("encrypted.pem"))
+	b.Run("pkcs8", "-topk8", "-in", b.At("key.pem"), "-v2", "sm4-cbc", "-v2prf", "hmacWithSHA256",
+		"-passout", "pass:correct horse", "-out", b.At("encrypted.pem"))
 	b.env["CREDITCTL_PASSPHRASE"] = "correct horse"
-	prove(exitDone, "某总队", "encrypted.pem", "-o", b.at("by-file.json"))
+	prove(exitDone, "某总队", "encrypted.pem", "-o", b.At("by-file.json"))
 	claims("by-file.json")
-	prove(exitUsage, "某总队", "encrypted.pem", "--to-sign", b.at("message"))
-	prove(exitInvalid, "某总队", "key.pem", "-o", b.at("plain.json"))
+	prove(exitUsage, "某总队", "encrypted.pem", "--to-sign", b.At("message"))
+	prove(exitInvalid, "某总队", "key.pem", "-o", b.At("plain.json"))
 	b.env["CREDITCTL_PASSPHRASE"] = "correct hearse"
-	prove(exitInvalid, "某总队", "encrypted.pem", "-o", b.at("unopened.json"))
+	prove(exitInvalid, "某总队", "encrypted.pem", "-o", b.At("unopened.json"))
 	for _, name := range []string{"renamed.json", "unsigned.json", "plain.json", "unopened.json"} {
-		if _, err := os.Stat(b.at(name)); err == nil {
+		if _, err := os.Stat(b.At(name)); err == nil {
 			t.Errorf("%s was written", name)
 		}
 	}

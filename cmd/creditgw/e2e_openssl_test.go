@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/xinqiao/creditgw/consensus/ledger"
+	"github.com/xinqiao/creditgw/crypto/openssl"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
@@ -22,18 +23,18 @@ import (
 // OpenSSL verify the region's signature of the batch on the ledger.
 func TestServeAndOpenSSL(t *testing.T) {
 	t.Parallel()
-	openssl := newOpenSSL(t)
+	o := openssl.In(t)
 	c := startCluster(t)
 	origin, home := c.region("120000"), c.region("110000")
 	app := newPhone(home)
 
-	openssl.run("genpkey", "-algorithm", "SM2", "-out", "key.pem")
-	claim := c.claim(openssl, origin.region, tianjinAuthority)
+	o.Run("genpkey", "-algorithm", "SM2", "-out", "key.pem")
+	claim := c.claim(o, origin.region, tianjinAuthority)
 	home.creditctl(nil, exitInvalid, "agency", "add", claim) // it is not claimed towards that region
 	var key httpapi.KeyEntry
 	origin.creditctl(&key, exitDone, "agency", "add", claim, "--wait", patience.String())
 	notice := origin.notice(home.region)
-	sig := openssl.sign("key.pem", c.canonical(notice))
+	sig := o.Sign("key.pem", c.canonical(notice))
 	id := origin.submit(exchange.WaitCommitted, signedRecord(notice, key.KeyID, sig))[0]
 	app.await(id)
 	v, err := home.client(exchange.RoleOperator).Record(home.context(), id)
@@ -54,12 +55,12 @@ func TestServeAndOpenSSL(t *testing.T) {
 		t.Errorf("an altered record: %d quarantined by %v: %v", refused.Quarantined, refused.ByRule, err)
 	}
 
-	c.checkBatchByOpenSSL(openssl, origin, id)
+	c.checkBatchByOpenSSL(o, origin, id)
 }
 
 // checkBatchByOpenSSL goes from an entry, as a third region shows it, to the
 // region's signature, with the public key of the genesis.
-func (c *cluster) checkBatchByOpenSSL(openssl openssl, origin *gateway, id exchange.EntryID) {
+func (c *cluster) checkBatchByOpenSSL(o openssl.Dir, origin *gateway, id exchange.EntryID) {
 	t := c.t
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(c.dir, genesisName))
@@ -75,7 +76,7 @@ func (c *cluster) checkBatchByOpenSSL(openssl openssl, origin *gateway, id excha
 	if err != nil {
 		t.Fatal(err)
 	}
-	openssl.write("batch.pem", public)
+	o.Write("batch.pem", public)
 	for _, e := range c.region("140000").ledger(c.agree()) {
 		if e.ID != id {
 			continue
@@ -87,11 +88,11 @@ func (c *cluster) checkBatchByOpenSSL(openssl openssl, origin *gateway, id excha
 		if err := ledger.VerifyInclusion(uint64(e.Item), uint64(preamble.N), ledger.LeafHash(e.Header), e.Path, preamble.Root); err != nil {
 			t.Errorf("the header is not in its batch: %v", err)
 		}
-		if !openssl.verifies("batch.pem", sm.Message(sm.LabelBatch, genesis.LedgerID(), e.Preamble), e.Signature) {
+		if !o.Verifies("batch.pem", sm.Message(sm.LabelBatch, genesis.LedgerID(), e.Preamble), e.Signature) {
 			t.Error("OpenSSL does not verify the region's signature")
 		}
 		e.Preamble[len(e.Preamble)-1] ^= 1
-		if openssl.verifies("batch.pem", sm.Message(sm.LabelBatch, genesis.LedgerID(), e.Preamble), e.Signature) {
+		if o.Verifies("batch.pem", sm.Message(sm.LabelBatch, genesis.LedgerID(), e.Preamble), e.Signature) {
 			t.Error("OpenSSL verifies an altered preamble")
 		}
 		return
@@ -124,87 +125,21 @@ func (c *cluster) canonical(record map[string]string) []byte {
 }
 
 // claim is the file that creditctl makes for a key.pem that OpenSSL keeps.
-func (c *cluster) claim(openssl openssl, region peers.Region, uscc string) string {
+func (c *cluster) claim(o openssl.Dir, region peers.Region, uscc string) string {
 	c.t.Helper()
-	openssl.run("pkey", "-in", "key.pem", "-pubout", "-out", "pub.pem")
+	o.Run("pkey", "-in", "key.pem", "-pubout", "-out", "pub.pem")
 	prove := func(more ...string) {
 		c.t.Helper()
 		args := append([]string{"agency", "prove", uscc, "pub.pem", "--region", string(region), "--name", "处罚机关",
 			"--genesis", filepath.Join(c.dir, genesisName)}, more...)
 		cmd := exec.CommandContext(c.t.Context(), built(c.t, "creditctl"), args...)
-		cmd.Dir = openssl.dir
+		cmd.Dir = o.Path
 		if out, err := cmd.CombinedOutput(); err != nil {
 			c.t.Fatalf("creditctl %v: %v\n%s", args, err, out)
 		}
 	}
 	prove("--to-sign", "claimed")
-	openssl.sign("key.pem", openssl.read("claimed"))
+	o.Sign("key.pem", o.Read("claimed"))
 	prove("--signature", "sig", "-o", "claim.json")
-	return filepath.Join(openssl.dir, "claim.json")
-}
-
-// openssl is a directory in which OpenSSL runs.
-type openssl struct {
-	t   *testing.T
-	dir string
-}
-
-func newOpenSSL(t *testing.T) openssl {
-	t.Helper()
-	const need = "needs OpenSSL 3 with SM2 on the path"
-	out, err := exec.Command("openssl", "list", "-public-key-algorithms").CombinedOutput()
-	if err != nil || !bytes.Contains(out, []byte("SM2")) {
-		if os.Getenv("CREDITGW_TEST_ALL") == "1" {
-			t.Fatal(need)
-		}
-		t.Skip(need)
-	}
-	return openssl{t, t.TempDir()}
-}
-
-func (o openssl) try(args ...string) ([]byte, error) {
-	cmd := exec.Command("openssl", args...)
-	cmd.Dir = o.dir
-	return cmd.CombinedOutput()
-}
-
-func (o openssl) run(args ...string) {
-	o.t.Helper()
-	if out, err := o.try(args...); err != nil {
-		o.t.Fatalf("openssl %v: %v\n%s", args, err, out)
-	}
-}
-
-func (o openssl) write(name string, b []byte) {
-	o.t.Helper()
-	if err := os.WriteFile(filepath.Join(o.dir, name), b, 0o600); err != nil {
-		o.t.Fatal(err)
-	}
-}
-
-func (o openssl) read(name string) []byte {
-	o.t.Helper()
-	b, err := os.ReadFile(filepath.Join(o.dir, name))
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	return b
-}
-
-// sm2 are the options of SM2 with its usual user id.
-var sm2 = []string{"-rawin", "-digest", "sm3", "-pkeyopt", "distid:1234567812345678"}
-
-func (o openssl) sign(key string, message []byte) []byte {
-	o.t.Helper()
-	o.write("message", message)
-	o.run(append([]string{"pkeyutl", "-sign", "-inkey", key, "-in", "message", "-out", "sig"}, sm2...)...)
-	return o.read("sig")
-}
-
-func (o openssl) verifies(key string, message, sig []byte) bool {
-	o.t.Helper()
-	o.write("message", message)
-	o.write("sig", sig)
-	_, err := o.try(append([]string{"pkeyutl", "-verify", "-pubin", "-inkey", key, "-in", "message", "-sigfile", "sig"}, sm2...)...)
-	return err == nil
+	return filepath.Join(o.Path, "claim.json")
 }

@@ -7,134 +7,75 @@ import (
 	"encoding/pem"
 	"errors"
 	"math/big"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/emmansun/gmsm/pkcs8"
 	"github.com/emmansun/gmsm/smx509"
 
+	"github.com/xinqiao/creditgw/crypto/openssl"
 	"github.com/xinqiao/creditgw/crypto/sm"
 )
 
 // These tests hold the package against OpenSSL, the implementation that an
 // agency, an auditor or a court has at hand, in both directions.
 
-// openssl is a directory in which OpenSSL runs.
-type openssl struct {
-	t   *testing.T
-	dir string
-}
-
-func newOpenSSL(t *testing.T) openssl {
-	t.Helper()
-	const need = "needs OpenSSL 3 with SM2 on the path"
-	out, err := exec.Command("openssl", "list", "-public-key-algorithms").CombinedOutput()
-	if err != nil || !bytes.Contains(out, []byte("SM2")) {
-		if os.Getenv("CREDITGW_TEST_ALL") == "1" {
-			t.Fatal(need)
-		}
-		t.Skip(need)
-	}
-	return openssl{t, t.TempDir()}
-}
-
-// run fails the test if OpenSSL does.
-func (o openssl) run(args ...string) []byte {
-	o.t.Helper()
-	out, err := o.try(args...)
-	if err != nil {
-		o.t.Fatalf("openssl %v: %v\n%s", args, err, out)
-	}
-	return out
-}
-
-func (o openssl) try(args ...string) ([]byte, error) {
-	cmd := exec.Command("openssl", args...)
-	cmd.Dir = o.dir
-	return cmd.CombinedOutput()
-}
-
-func (o openssl) write(name string, b []byte) {
-	o.t.Helper()
-	if err := os.WriteFile(filepath.Join(o.dir, name), b, 0o600); err != nil {
-		o.t.Fatal(err)
-	}
-}
-
-func (o openssl) read(name string) []byte {
-	o.t.Helper()
-	b, err := os.ReadFile(filepath.Join(o.dir, name))
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	return b
-}
-
 // point returns the 65 bytes of a public key file that OpenSSL wrote.
-func (o openssl) point(name string) []byte {
-	o.t.Helper()
-	o.run("pkey", "-in", name, "-pubout", "-outform", "DER", "-out", name+".spki")
-	spki := o.read(name + ".spki")
+func point(o openssl.Dir, name string) []byte {
+	o.Run("pkey", "-in", name, "-pubout", "-outform", "DER", "-out", name+".spki")
+	spki := o.Read(name + ".spki")
 	return spki[len(spki)-sm.PublicSize:]
 }
 
 const distID = "distid:1234567812345678"
 
 func TestOpenSSLVerifiesOurSignature(t *testing.T) {
-	o := newOpenSSL(t)
+	o := openssl.In(t)
 	key, ledger, msg := generate[sm.Batch](t), sm.Sum([]byte("genesis")), []byte("preamble")
 	public, err := key.Public().MarshalPEM()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.write("public.pem", public)
-	o.write("message", sm.Message(sm.LabelBatch, ledger, msg))
-	o.write("signature", sign(t, key, sm.LabelBatch, ledger, msg))
-	verify := []string{"pkeyutl", "-verify", "-pubin", "-inkey", "public.pem", "-rawin", "-digest", "sm3",
-		"-pkeyopt", distID, "-in", "message", "-sigfile", "signature"}
-	o.run(verify...)
-
-	o.write("message", sm.Message(sm.LabelTicket, ledger, msg))
-	if _, err := o.try(verify...); err == nil {
+	o.Write("public.pem", public)
+	sig := sign(t, key, sm.LabelBatch, ledger, msg)
+	if !o.Verifies("public.pem", sm.Message(sm.LabelBatch, ledger, msg), sig) {
+		t.Error("OpenSSL does not verify it")
+	}
+	if o.Verifies("public.pem", sm.Message(sm.LabelTicket, ledger, msg), sig) {
 		t.Error("OpenSSL verifies for another purpose")
 	}
 }
 
 func TestWeVerifyOpenSSLsSignature(t *testing.T) {
-	o := newOpenSSL(t)
-	o.run("genpkey", "-algorithm", "SM2", "-out", "key.pem")
+	o := openssl.In(t)
+	o.Run("genpkey", "-algorithm", "SM2", "-out", "key.pem")
 	record, ledger := []byte("canonical record"), sm.Sum([]byte("genesis"))
-	o.write("message", sm.Message(sm.LabelAuthor, ledger, record))
-	o.run("pkeyutl", "-sign", "-inkey", "key.pem", "-rawin", "-digest", "sm3", "-pkeyopt", distID,
-		"-in", "message", "-out", "signature")
-	key, err := sm.ParsePublic[sm.Agency](o.point("key.pem"))
+	sig := o.Sign("key.pem", sm.Message(sm.LabelAuthor, ledger, record))
+	key, err := sm.ParsePublic[sm.Agency](point(o, "key.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := key.Verify(sm.LabelAuthor, ledger, record, o.read("signature")); err != nil {
+	if err := key.Verify(sm.LabelAuthor, ledger, record, sig); err != nil {
 		t.Error(err)
 	}
-	if err := key.Verify(sm.LabelFile, ledger, record, o.read("signature")); !errors.Is(err, sm.ErrSignature) {
+	if err := key.Verify(sm.LabelFile, ledger, record, sig); !errors.Is(err, sm.ErrSignature) {
 		t.Errorf("for another purpose: %v", err)
 	}
 }
 
 func TestOpenSSLReadsOurKeyFile(t *testing.T) {
-	o := newOpenSSL(t)
+	o := openssl.In(t)
 	key := generate[sm.Agency](t)
 	file, err := key.MarshalPEM(passphrase)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.write("ours.pem", file)
-	o.run("pkey", "-in", "ours.pem", "-passin", "pass:"+string(passphrase), "-out", "plain.pem")
-	if !bytes.Equal(o.point("plain.pem"), key.Public().Bytes()) {
+	o.Write("ours.pem", file)
+	o.Run("pkey", "-in", "ours.pem", "-passin", "pass:"+string(passphrase), "-out", "plain.pem")
+	if !bytes.Equal(point(o, "plain.pem"), key.Public().Bytes()) {
 		t.Error("OpenSSL reads another key")
 	}
-	if _, err := o.try("pkey", "-in", "ours.pem", "-passin", "pass:wrong", "-noout"); err == nil {
+	if _, err := o.Try("pkey", "-in", "ours.pem", "-passin", "pass:wrong", "-noout"); err == nil {
 		t.Error("OpenSSL opens it with a wrong passphrase")
 	}
 
@@ -150,38 +91,38 @@ func TestOpenSSLReadsOurKeyFile(t *testing.T) {
 }
 
 func TestWeImportOpenSSLsKeyFile(t *testing.T) {
-	o := newOpenSSL(t)
-	o.run("genpkey", "-algorithm", "SM2", "-out", "plain.pem")
+	o := openssl.In(t)
+	o.Run("genpkey", "-algorithm", "SM2", "-out", "plain.pem")
 	for _, cipher := range []string{"sm4-cbc", "aes-256-cbc"} {
-		o.run("pkcs8", "-topk8", "-in", "plain.pem", "-v2", cipher, "-v2prf", "hmacWithSHA256",
+		o.Run("pkcs8", "-topk8", "-in", "plain.pem", "-v2", cipher, "-v2prf", "hmacWithSHA256",
 			"-passout", "pass:"+string(passphrase), "-out", cipher)
-		key, err := sm.ImportPrivate[sm.Agency](o.read(cipher), passphrase)
+		key, err := sm.ImportPrivate[sm.Agency](o.Read(cipher), passphrase)
 		if err != nil {
 			t.Fatalf("%s: %v", cipher, err)
 		}
-		if !bytes.Equal(key.Public().Bytes(), o.point("plain.pem")) {
+		if !bytes.Equal(key.Public().Bytes(), point(o, "plain.pem")) {
 			t.Errorf("%s: another key", cipher)
 		}
-		if _, err := sm.ParsePrivate[sm.Agency](o.read(cipher), passphrase); !errors.Is(err, sm.ErrRole) {
+		if _, err := sm.ParsePrivate[sm.Agency](o.Read(cipher), passphrase); !errors.Is(err, sm.ErrRole) {
 			t.Errorf("%s: a file without a role passes for one with: %v", cipher, err)
 		}
 	}
-	o.run("pkcs8", "-topk8", "-in", "plain.pem", "-v2", "des3", "-passout", "pass:x", "-out", "des3")
-	if _, err := sm.ImportPrivate[sm.Agency](o.read("des3"), []byte("x")); !errors.Is(err, sm.ErrKeyFile) {
+	o.Run("pkcs8", "-topk8", "-in", "plain.pem", "-v2", "des3", "-passout", "pass:x", "-out", "des3")
+	if _, err := sm.ImportPrivate[sm.Agency](o.Read("des3"), []byte("x")); !errors.Is(err, sm.ErrKeyFile) {
 		t.Errorf("3DES: %v", err)
 	}
-	if _, err := sm.ImportPrivate[sm.Agency](o.read("plain.pem"), passphrase); !errors.Is(err, sm.ErrKeyFile) {
+	if _, err := sm.ImportPrivate[sm.Agency](o.Read("plain.pem"), passphrase); !errors.Is(err, sm.ErrKeyFile) {
 		t.Errorf("a key in the clear: %v", err)
 	}
-	o.run("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-aes-256-cbc",
+	o.Run("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-aes-256-cbc",
 		"-pass", "pass:"+string(passphrase), "-out", "p256")
-	if _, err := sm.ImportPrivate[sm.Agency](o.read("p256"), passphrase); !errors.Is(err, sm.ErrKeyFile) {
+	if _, err := sm.ImportPrivate[sm.Agency](o.Read("p256"), passphrase); !errors.Is(err, sm.ErrKeyFile) {
 		t.Errorf("a key on P-256: %v", err)
 	}
 }
 
 func TestSM2CiphertextsCross(t *testing.T) {
-	o := newOpenSSL(t)
+	o := openssl.In(t)
 	key, secret := generateDecryption(t), []byte("0123456789abcdef0123456789abcdef")
 	public, err := key.Public().MarshalPEM()
 	if err != nil {
@@ -191,21 +132,21 @@ func TestSM2CiphertextsCross(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.write("public.pem", public)
-	o.write("key.pem", file)
-	o.write("secret", secret)
+	o.Write("public.pem", public)
+	o.Write("key.pem", file)
+	o.Write("secret", secret)
 
-	o.run("pkeyutl", "-encrypt", "-pubin", "-inkey", "public.pem", "-in", "secret", "-out", "theirs")
-	if got, err := key.Decrypt(o.read("theirs")); err != nil || !bytes.Equal(got, secret) {
+	o.Run("pkeyutl", "-encrypt", "-pubin", "-inkey", "public.pem", "-in", "secret", "-out", "theirs")
+	if got, err := key.Decrypt(o.Read("theirs")); err != nil || !bytes.Equal(got, secret) {
 		t.Errorf("OpenSSL's ciphertext: %v", err)
 	}
 	ct, err := key.Public().Encrypt(rand.Reader, secret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.write("ours", ct)
-	o.run("pkeyutl", "-decrypt", "-inkey", "key.pem", "-passin", "pass:"+string(passphrase), "-in", "ours", "-out", "opened")
-	if got := o.read("opened"); !bytes.Equal(got, secret) {
+	o.Write("ours", ct)
+	o.Run("pkeyutl", "-decrypt", "-inkey", "key.pem", "-passin", "pass:"+string(passphrase), "-in", "ours", "-out", "opened")
+	if got := o.Read("opened"); !bytes.Equal(got, secret) {
 		t.Error("OpenSSL opens our ciphertext to something else")
 	}
 }
@@ -213,16 +154,16 @@ func TestSM2CiphertextsCross(t *testing.T) {
 // A certificate over a gateway's key, as a licensed CA would issue it: from
 // OpenSSL read here, and from here read by OpenSSL.
 func TestCertificatesCross(t *testing.T) {
-	o := newOpenSSL(t)
+	o := openssl.In(t)
 	key := generate[sm.Agency](t)
 	file, err := key.MarshalPEM(passphrase)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.write("key.pem", file)
-	o.run("req", "-new", "-x509", "-key", "key.pem", "-passin", "pass:"+string(passphrase), "-sm3",
+	o.Write("key.pem", file)
+	o.Run("req", "-new", "-x509", "-key", "key.pem", "-passin", "pass:"+string(passphrase), "-sm3",
 		"-sigopt", distID, "-subj", "/CN=agency", "-days", "2", "-out", "cert.pem")
-	theirs, err := smx509.ParseCertificatePEM(o.read("cert.pem"))
+	theirs, err := smx509.ParseCertificatePEM(o.Read("cert.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,21 +193,21 @@ func TestCertificatesCross(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.write(name, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+		o.Write(name, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	}
 	// -vfyopt reaches the certificate on the command line only, so the
 	// signature under test is the one below the trusted root.
-	o.run("verify", "-vfyopt", distID, "-CAfile", "authority.pem", "gateway.pem")
-	if _, err := o.try("verify", "-vfyopt", "distid:8765432187654321", "-CAfile", "authority.pem", "gateway.pem"); err == nil {
+	o.Run("verify", "-vfyopt", distID, "-CAfile", "authority.pem", "gateway.pem")
+	if _, err := o.Try("verify", "-vfyopt", "distid:8765432187654321", "-CAfile", "authority.pem", "gateway.pem"); err == nil {
 		t.Error("OpenSSL verifies under another user id")
 	}
 }
 
 func TestDigestsCross(t *testing.T) {
-	o := newOpenSSL(t)
-	o.write("file", []byte("canonical record"))
+	o := openssl.In(t)
+	o.Write("file", []byte("canonical record"))
 	want := sm.Sum([]byte("canonical record")).String()
-	if out := o.run("dgst", "-sm3", "-r", "file"); !bytes.HasPrefix(out, []byte(want)) {
+	if out := o.Run("dgst", "-sm3", "-r", "file"); !bytes.HasPrefix(out, []byte(want)) {
 		t.Errorf("%s, not %s", out, want)
 	}
 }
