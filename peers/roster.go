@@ -234,11 +234,6 @@ func (r *Roster) BatchKeys(region Region) []*sm.BatchPublic {
 	return inForce[*sm.BatchPublic](r, func(k KeyRecord) bool { return k.Purpose == PurposeBatch && k.Region == region })
 }
 
-// WitnessKeys are a region's witness keys in force, the newest last.
-func (r *Roster) WitnessKeys(region Region) []*sm.WitnessPublic {
-	return inForce[*sm.WitnessPublic](r, func(k KeyRecord) bool { return k.Purpose == PurposeWitness && k.Region == region })
-}
-
 func inForce[K PublicKey](r *Roster, which func(KeyRecord) bool) []K {
 	var found []KeyRecord
 	for _, k := range r.keys {

@@ -27,9 +27,6 @@ var Default = sync.OnceValue(func() *Catalogue {
 	return &Catalogue{kinds: []*Kind{newPenaltyKind()}}
 })
 
-// Kinds lists the kinds of the catalogue.
-func (c *Catalogue) Kinds() []*Kind { return c.kinds }
-
 // Kind finds a kind by the name that headers carry.
 func (c *Catalogue) Kind(name string) (*Kind, bool) {
 	for _, k := range c.kinds {
