@@ -189,12 +189,19 @@ func creditgw(t *testing.T, args ...string) string {
 	return out.String()
 }
 
+// givenPorts are those that a test of this process has: its node may not have
+// taken it yet, or be down.
+var givenPorts sync.Map
+
 // freePort is an address free for TCP and UDP, outside the range from which
 // the kernel gives ports to others: a node that is down keeps its address.
 func freePort(t *testing.T) string {
 	t.Helper()
 	for range 100 {
 		addr := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
+		if _, given := givenPorts.LoadOrStore(addr, t.Name()); given {
+			continue
+		}
 		tcp, err := net.Listen("tcp", addr)
 		if err != nil {
 			continue

@@ -42,6 +42,18 @@ func (l raftLog) Forget(context.Context, func([]byte) bool) (uint64, error) {
 	return 77, nil
 }
 
+// fined is a world in which Tianjin has fined a firm of Beijing's and everybody
+// has read it on the ledger.
+func fined(t *testing.T) (w *world, tj, bj *region, id exchange.EntryID) {
+	t.Helper()
+	w = newWorld(t)
+	tj, bj = w.members[tianjin], w.members[beijing]
+	id = tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing, fine: 1})[0]
+	tj.drain()
+	w.everyoneFollows()
+	return w, tj, bj, id
+}
+
 // carryOut lets the region's eraser work until done says so.
 func (r *region) carryOut(log raftLog, done func() bool) {
 	r.t.Helper()
@@ -202,11 +214,7 @@ func TestAHomeRecordIsErased(t *testing.T) {
 // While the log still needs the record the region has stopped serving, and says
 // only that.
 func TestAnErasureThatHasToWait(t *testing.T) {
-	w := newWorld(t)
-	tj, bj := w.members[tianjin], w.members[beijing]
-	id := tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing, fine: 1})[0]
-	tj.drain()
-	w.everyoneFollows()
+	w, tj, bj, id := fined(t)
 	tj.order(id, false)
 	tj.drain()
 	w.everyoneFollows()
@@ -231,11 +239,7 @@ func TestAnErasureThatHasToWait(t *testing.T) {
 
 // A recipient, or anybody else, can't make the others erase a record.
 func TestAnOrderByAnotherRegion(t *testing.T) {
-	w := newWorld(t)
-	tj, bj := w.members[tianjin], w.members[beijing]
-	id := tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing, fine: 1})[0]
-	tj.drain()
-	w.everyoneFollows()
+	w, tj, bj, id := fined(t)
 	_, err := bj.service().Erase(t.Context(), operator, id, exchange.ReasonRepaired, true)
 	if problem := (*exchange.Error)(nil); !errors.As(err, &problem) || problem.Code != "NOT_ORIGIN" {
 		t.Errorf("its own door says %v", err)
@@ -340,11 +344,7 @@ func TestARegionThatWasAwayHearsOfAnErasure(t *testing.T) {
 
 // An order in a body that its recipient can't open: the header is enough.
 func TestAnOrderThatCannotBeOpened(t *testing.T) {
-	w := newWorld(t)
-	tj, bj := w.members[tianjin], w.members[beijing]
-	id := tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing, fine: 1})[0]
-	tj.drain()
-	w.everyoneFollows()
+	w, tj, bj, id := fined(t)
 	tj.order(id, true)
 	tj.drain(func(entries []exchange.Pending) { entries[0].Key = sm.ContentKey{1} })
 	w.everyoneFollows()
@@ -388,11 +388,7 @@ func (r *region) tryErase(p exchange.Principal, id exchange.EntryID, reason exch
 // The ledger does not take an order, or a statement: a recipient had just left.
 // The order can be given again, the statement is made again.
 func TestAnOrderAndAStatementThatTheLedgerRefuses(t *testing.T) {
-	w := newWorld(t)
-	tj, bj := w.members[tianjin], w.members[beijing]
-	id := tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing, fine: 1})[0]
-	tj.drain()
-	w.everyoneFollows()
+	w, tj, bj, id := fined(t)
 	refuse := func(r *region) {
 		t.Helper()
 		pending := must[[]exchange.Pending](t)(r.book.Pending(0, 10))
