@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
 	"github.com/xinqiao/creditgw/peers"
@@ -59,16 +60,20 @@ func TestServeMembersChangeUnderLoad(t *testing.T) {
 	c.awaitMembership(joiner, "voter")
 
 	// Shanxi replaces its keys.
+	suspect, stolen := c.nodes[0].size(), rotating.key("batch")
+	rotating.submit(exchange.WaitCommitted, rotating.notices(c.nodes[0].region, 3)...)
 	for _, purpose := range []string{"batch", "node", "decryption", "witness"} {
 		old := rotating.key(purpose)
-		creditgw(t, "member", "key-add", "--purpose", purpose, "--dir", rotating.dir, "--passphrase-file", rotating.file("passphrase"))
-		c.decide(readChange(t, rotating, "key-add-"+purpose+".json"))
+		c.decide(rotating.addKey(purpose))
 		c.decide(peers.Change{Change: peers.ChangeKeyRetire, Region: rotating.region, Purpose: purpose, KeyID: old[:]})
 	}
 	size := c.nodes[0].size()
 	newPhone(c.nodes[0]).await(rotating.submit(exchange.WaitWitnessed, rotating.notice(c.nodes[0].region))...)
 	c.nodes[0].signedBy(rotating.region, size)
 	c.ticket(rotating)
+	c.decide(peers.Change{
+		Change: peers.ChangeKeyRevoke, Region: rotating.region, Purpose: "batch", KeyID: stolen[:], SuspectFrom: suspect,
+	})
 
 	c.decide(peers.Change{Change: peers.ChangeLeave, Region: "150000"})
 	c.awaitMembership(joiner, "left")
@@ -84,31 +89,11 @@ func TestServeMembersChangeUnderLoad(t *testing.T) {
 		}
 	}
 	c.checkLoads(loads)
+	c.checkDoubt(stolen, suspect)
 	for _, l := range loads {
 		if l.home == rotating {
 			newPhone(rotating).await(l.acked...)
 			rotating.opens(l.acked[0], l.acked[len(l.acked)-1])
-		}
-	}
-}
-
-// ticket checks that a region's word for what it has taken in holds today.
-func (c *cluster) ticket(n *gateway) {
-	c.t.Helper()
-	file := filepath.Join(c.dir, "ticket.json")
-	home := n.submit(exchange.WaitNone, n.notice(n.region))[0]
-	n.creditctl(nil, exitDone, "receipt", home.String(), "-o", file)
-	if v := c.verify(file); !v.Valid || v.State != "ticket" {
-		c.t.Errorf("ticket of %s: %+v", n.region, v)
-	}
-}
-
-// opens checks that the node has the records' content.
-func (n *gateway) opens(records ...exchange.EntryID) {
-	n.t.Helper()
-	for _, id := range records {
-		if v, err := n.client(exchange.RoleOperator).Record(n.context(), id); err != nil || v.Body == nil {
-			n.t.Errorf("%s does not show what record %s says: %+v, %v", n.region, id, v, err)
 		}
 	}
 }
@@ -125,19 +110,19 @@ func TestServeComesBackAfterRotations(t *testing.T) {
 	away.stop()
 	rest := &cluster{t: t, dir: c.dir, nodes: append(c.nodes[:2:2], c.nodes[3])}
 	for _, n := range rest.nodes {
-		ended := map[string][16]byte{}
+		ended := map[string]sm.KeyID{}
 		for _, purpose := range []string{"node", "witness"} {
 			ended[purpose] = n.key(purpose)
-			creditgw(t, "member", "key-add", "--purpose", purpose, "--dir", n.dir, "--passphrase-file", n.file("passphrase"))
-			rest.decide(readChange(t, n, "key-add-"+purpose+".json"))
+			rest.decide(n.addKey(purpose))
 		}
-		n.stop()
-		n.start()
-		n.awaitReady()
 		for purpose, old := range ended {
 			rest.decide(peers.Change{Change: peers.ChangeKeyRetire, Region: n.region, Purpose: purpose, KeyID: old[:]})
 		}
 	}
+	restarted := rest.nodes[1] // with keys beside those of its member.json only
+	restarted.stop()
+	restarted.start()
+	restarted.awaitReady()
 	size := rest.nodes[0].size()
 	away.start()
 	away.awaitReady()
@@ -386,21 +371,4 @@ func (c *cluster) awaitMembership(of *gateway, stage string) {
 func (n *gateway) awaitSize(size uint64) {
 	n.t.Helper()
 	eventually(n.t, string(n.region)+" has caught up", func() bool { return n.size() >= size })
-}
-
-// key is the id of the region's key in force.
-func (n *gateway) key(purpose string) (id [16]byte) {
-	n.t.Helper()
-	m, err := n.client(exchange.RoleOperator).Members(n.context())
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	for _, r := range m.Regions {
-		for _, k := range r.Keys {
-			if r.Region == n.region && k.Purpose == purpose && k.Until == 0 {
-				id = k.KeyID
-			}
-		}
-	}
-	return id
 }
