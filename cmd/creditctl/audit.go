@@ -18,7 +18,7 @@ func (p *program) auditCommand() *cobra.Command {
 		Use:   "audit",
 		Short: p.Say(text{"重新推导整个账本并核验每个签名", "re-derive the whole ledger and verify every signature"}),
 		Long: p.Say(text{
-			"从网关读取账本，在本机重新计算：每个批次的签名和顺序、每个叶子、成员与密钥目录、\n每个见证检查点的根和联署。除创始文件外什么都不相信。密封的内容不在其中。\n发现不同时指出第一处，退出码为 1。",
+			"从网关读取账本，在本机重新计算：每个批次的签名和顺序、每个叶子、成员与密钥目录、\n每个见证检查点的根和联署。除创世文件外什么都不相信。密封的内容不在其中。\n发现不同时指出第一处，退出码为 1。",
 			"Reads the ledger from a gateway and computes here: each batch's signature and\norder, each leaf, the directory of members and keys, and at each witnessed\ncheckpoint its root and its cosignatures. It believes the genesis and nothing\nelse. Sealed contents are no part of it. Names the first difference and exits 1."}),
 		Example: "  creditctl audit --genesis genesis.json\n  creditctl audit --genesis genesis.json --from 1000000",
 		Args:    cobra.NoArgs,
@@ -30,7 +30,7 @@ func (p *program) auditCommand() *cobra.Command {
 			return p.audit(cmd.Context(), c, g, from)
 		}),
 	}
-	cmd.Flags().StringVar(&genesis, "genesis", "", p.Say(text{"创始文件", "the genesis file"}))
+	cmd.Flags().StringVar(&genesis, "genesis", "", p.Say(text{"创世文件", "the genesis file"}))
 	cmd.Flags().Uint64Var(&from, "from", 0, p.Say(text{"从含第 N 条的批次开始", "begin with the batch that has entry N"}))
 	_ = cmd.MarkFlagRequired("genesis") // it fails for an unknown flag only
 	return cmd

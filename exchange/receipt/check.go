@@ -38,8 +38,8 @@ var (
 		schemas.Text{ZH: "文件是格式唯一的凭证", EN: "the file is a receipt in its one spelling"},
 		schemas.Text{ZH: "文件不是凭证，或已被改动", EN: "the file is no receipt, or was changed"}}
 	stepGenesis = step{"GENESIS",
-		schemas.Text{ZH: "创始文件有全体创始地区的签名", EN: "every founder signed the genesis"},
-		schemas.Text{ZH: "创始文件缺少有效签名", EN: "the genesis lacks a valid signature of a founder"}}
+		schemas.Text{ZH: "创世文件有全体创始地区的签名", EN: "every founder signed the genesis"},
+		schemas.Text{ZH: "创世文件缺少有效签名", EN: "the genesis lacks a valid signature of a founder"}}
 	stepHandover = step{"HANDOVERS",
 		schemas.Text{ZH: "见证方的每次变更都由变更前的见证方多数联署", EN: "each change of the witnesses was cosigned by a quorum of those before it"},
 		schemas.Text{ZH: "见证方变更没有得到证明", EN: "a change of the witnesses is not shown"}}

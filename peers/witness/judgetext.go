@@ -21,8 +21,8 @@ var (
 		schemas.Text{ZH: "文件是证据包", EN: "the file is a bundle of evidence"},
 		schemas.Text{ZH: "文件不是证据包，或已被改动", EN: "the file is no bundle of evidence, or was changed"}}
 	stepGenesis = step{"GENESIS",
-		schemas.Text{ZH: "创始文件有全体创始地区的签名，证据属于该账本", EN: "every founder signed the genesis, and the bundle is of its ledger"},
-		schemas.Text{ZH: "创始文件缺少有效签名，或证据属于另一账本", EN: "the genesis lacks a valid signature of a founder, or the bundle is of another ledger"}}
+		schemas.Text{ZH: "创世文件有全体创始地区的签名，证据属于该账本", EN: "every founder signed the genesis, and the bundle is of its ledger"},
+		schemas.Text{ZH: "创世文件缺少有效签名，或证据属于另一账本", EN: "the genesis lacks a valid signature of a founder, or the bundle is of another ledger"}}
 	stepSigned = step{"SIGNED",
 		schemas.Text{ZH: "双方陈述中创始密钥的签名都有效", EN: "what founders' keys signed of both statements holds"},
 		schemas.Text{ZH: "有一项签名无效", EN: "a signature does not hold"}}
