@@ -15,6 +15,7 @@ var errNotLeading = errors.New("consensus: this node does not lead")
 
 // A source is one node's queue at the leader. A node has one.
 type source struct {
+	peer  string // the node's id
 	quota *quota
 	items []proposed
 	bytes int
@@ -38,19 +39,23 @@ type batcher struct {
 	slots chan struct{} // one per entry under way
 	done  <-chan struct{}
 
-	mu      sync.Mutex
-	space   *sync.Cond    // signalled when a queue has shrunk
-	office  chan struct{} // closed while leading
-	leading bool
-	sources []*source
-	quotas  quotas
-	turn    int
-	waiting int    // items in all queues
-	mark    []byte // goes into the next entry; nil for none
-	wake    chan struct{}
-	// underWay are the entries that hold a slot, each by its first item; one
-	// without items by the zero id.
-	underWay []*proposalID
+	mu       sync.Mutex
+	space    *sync.Cond    // signalled when a queue has shrunk
+	office   chan struct{} // closed while leading
+	leading  bool
+	sources  []*source
+	quotas   quotas
+	turn     int
+	waiting  int    // items in all queues
+	mark     []byte // goes into the next entry; nil for none
+	wake     chan struct{}
+	underWay []*departed // the entries that hold a slot
+}
+
+// A departed entry is known by its first item; one without items has the zero id.
+type departed struct {
+	first proposalID
+	from  []*source // of each item
 }
 
 func newBatcher(inFlight int, apply func([]byte) func() error, fault func(error), done <-chan struct{}) *batcher {
@@ -68,7 +73,7 @@ func newBatcher(inFlight int, apply func([]byte) func() error, fault func(error)
 // called when items of it were lost; it must not call back. The queue is dead then.
 func (b *batcher) source(node string, limit int, lost func()) *source {
 	b.mu.Lock()
-	s := &source{quota: b.quotas.of(node), limit: limit, lost: lost}
+	s := &source{peer: node, quota: b.quotas.of(node), limit: limit, lost: lost}
 	var older *source
 	if i := slices.IndexFunc(b.sources, func(o *source) bool { return o.quota == s.quota }); i >= 0 {
 		older = b.sources[i]
@@ -110,6 +115,7 @@ func (b *batcher) push(s *source, items ...proposed) error {
 		return errNotLeading
 	}
 	for _, p := range items {
+		p.from = s
 		s.items = append(s.items, p)
 		s.bytes += len(p.item)
 	}
@@ -202,11 +208,7 @@ func (b *batcher) run() {
 			b.fault(err)
 			return
 		}
-		entry := new(proposalID)
-		if len(items) > 0 {
-			*entry = items[0].id
-		}
-		b.depart(entry)
+		entry := b.depart(items)
 		wait := b.apply(data)
 		go func() { // ends with Raft's answer, which Raft forgets when it shuts down
 			if err := wait(); err != nil {
@@ -217,14 +219,33 @@ func (b *batcher) run() {
 	}
 }
 
-func (b *batcher) depart(entry *proposalID) {
+func (b *batcher) depart(items []proposed) *departed {
+	entry := &departed{from: make([]*source, len(items))}
+	for i, p := range items {
+		entry.from[i] = p.from
+	}
+	if len(items) > 0 {
+		entry.first = items[0].id
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.underWay = append(b.underWay, entry)
+	return entry
+}
+
+// find returns the entry with this first item, nil if none is under way. The
+// caller holds mu.
+func (b *batcher) find(first proposalID) *departed {
+	for _, entry := range b.underWay {
+		if entry.first == first {
+			return entry
+		}
+	}
+	return nil
 }
 
 // arrive frees an entry's slot, unless that has been done.
-func (b *batcher) arrive(entry *proposalID) {
+func (b *batcher) arrive(entry *departed) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if i := slices.Index(b.underWay, entry); i >= 0 {
@@ -243,11 +264,7 @@ func (b *batcher) shown(ids []proposalID) {
 		return
 	}
 	b.mu.Lock()
-	i := slices.IndexFunc(b.underWay, func(first *proposalID) bool { return *first == ids[0] })
-	var entry *proposalID
-	if i >= 0 {
-		entry = b.underWay[i]
-	}
+	entry := b.find(ids[0])
 	b.mu.Unlock()
 	if entry != nil {
 		b.arrive(entry)

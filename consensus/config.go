@@ -27,6 +27,10 @@ type Network interface {
 	// request. raft.ErrLogNotFound asks for older entries first. Of snapshots
 	// it lets only those pass whose membership plausible does not refuse.
 	Bind(r *raft.Raft, allow func(req *raft.AppendEntriesRequest, at int) error, plausible func(raft.Configuration) error)
+	// Abridge names what takes out of a command entry, on its way to a peer's
+	// pipeline, what that peer has, and what puts it in again at the other
+	// end, up to room bytes of it. Both keep the entry's bytes as they are.
+	Abridge(leave func(peer string, data []byte) [][]byte, restore func(data []byte, room int) ([]byte, error))
 	// Handle names the handler of streams that peers open. The stream is
 	// closed when the handler returns.
 	Handle(name string, h func(peer string, c net.Conn))

@@ -81,6 +81,7 @@ func Open(cfg Config) (*Node, error) {
 	n.marker = &marker{n: n, grown: make(chan struct{}, 1)}
 	n.batcher = newBatcher(cfg.InFlight, n.applyEntry, n.fatal, n.done)
 
+	cfg.Network.Abridge(n.batcher.abridge, n.proposals.restore)
 	cfg.Network.Handle(laneName, n.serveLane)
 	cfg.Network.Handle(relayName, n.serveRelay)
 	cfg.Network.Handle(complaintName, n.vigil.serveComplaint)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 )
@@ -41,6 +42,7 @@ type proposalID [16]byte
 type proposed struct {
 	id   proposalID
 	item []byte
+	from *source // at the leader: the queue that it came by
 }
 
 // marshalPayload builds a Raft entry's bytes. Without a mark, mark is empty.
@@ -79,7 +81,16 @@ func CheckPayload(data []byte) error {
 
 // parsePayload takes bytes that CheckPayload has passed. Mark and items alias
 // data.
-func parsePayload(data []byte) (mark []byte, _ []proposalID, _ [][]byte, _ error) {
+func parsePayload(data []byte) (mark []byte, ids []proposalID, items [][]byte, err error) {
+	mark, ids, items, err = parseAbridged(data)
+	if err != nil || slices.ContainsFunc(items, isLeftOut) {
+		return nil, nil, nil, errPayload
+	}
+	return mark, ids, items, nil
+}
+
+// parseAbridged reads what may lack items: those are empty.
+func parseAbridged(data []byte) (mark []byte, _ []proposalID, _ [][]byte, _ error) {
 	if len(data) < payloadFixed {
 		return nil, nil, nil, errPayload
 	}
@@ -94,7 +105,7 @@ func parsePayload(data []byte) (mark []byte, _ []proposalID, _ [][]byte, _ error
 	items := make([][]byte, n)
 	for i := range items {
 		var size uint32
-		if !s.CopyBytes(ids[i][:]) || !s.ReadUint32(&size) || size == 0 || size > MaxItem ||
+		if !s.CopyBytes(ids[i][:]) || !s.ReadUint32(&size) || size > MaxItem ||
 			!s.ReadBytes(&items[i], int(size)) {
 			return nil, nil, nil, errPayload
 		}

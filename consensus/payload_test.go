@@ -23,7 +23,7 @@ func vectorItems() []proposed {
 	var first, second proposalID
 	first[15] = 1
 	copy(second[:], bytes.Repeat([]byte{0xff}, 16))
-	return []proposed{{first, []byte("abc")}, {second, []byte("z")}}
+	return []proposed{{id: first, item: []byte("abc")}, {id: second, item: []byte("z")}}
 }
 
 func TestPayloadVector(t *testing.T) {
@@ -78,7 +78,7 @@ func FuzzPayload(f *testing.F) {
 		}
 		all := make([]proposed, len(ids))
 		for i := range ids {
-			all[i] = proposed{ids[i], items[i]}
+			all[i] = proposed{id: ids[i], item: items[i]}
 		}
 		again, err := marshalPayload(mark, all)
 		n := len(data) - checksumSize

@@ -103,8 +103,9 @@ func trim(req *raft.AppendEntriesRequest) {
 }
 
 // marshalAppend returns the request's fixed part and the entries' headers; the
-// entries' bytes follow it in the frame, uncopied.
-func marshalAppend(req *raft.AppendEntriesRequest) []byte {
+// entries' bytes follow it in the frame, uncopied: of each, the pieces that data
+// returns.
+func marshalAppend(req *raft.AppendEntriesRequest, data func(*raft.Log) [][]byte) (head []byte, rest [][]byte) {
 	b := make([]byte, 0, 4*8+2+len(req.Entries)*entryHeaderSize)
 	b = binary.BigEndian.AppendUint64(b, req.Term)
 	b = binary.BigEndian.AppendUint64(b, req.PrevLogEntry)
@@ -114,10 +115,18 @@ func marshalAppend(req *raft.AppendEntriesRequest) []byte {
 	for _, l := range req.Entries {
 		b = binary.BigEndian.AppendUint64(b, l.Term)
 		b = append(b, byte(l.Type))
-		b = binary.BigEndian.AppendUint32(b, uint32(len(l.Data)))
+		size := 0
+		for _, piece := range data(l) {
+			size += len(piece)
+			rest = append(rest, piece)
+		}
+		b = binary.BigEndian.AppendUint32(b, uint32(size))
 	}
-	return b
+	return b, rest
 }
+
+// whole is an entry's bytes as they are.
+func whole(l *raft.Log) [][]byte { return [][]byte{l.Data} }
 
 // unmarshalAppend builds the request. Entries alias body. Their indexes are not
 // on the wire: they follow each other from the previous one.

@@ -123,6 +123,7 @@ type Endpoint struct {
 	pending  chan struct{} // a token per connection without identity yet
 	consumer chan raft.RPC
 	raft     raftView
+	abridged abridgement
 	bound    chan struct{} // closed once raft is set
 	bindOnce sync.Once
 	beat     atomic.Pointer[func(raft.RPC)]
@@ -151,6 +152,12 @@ type raftView struct {
 	plausible func(raft.Configuration) error
 }
 
+// An abridgement leaves out of an entry what its receiver has, and restores it.
+type abridgement struct {
+	leave   func(peer string, data []byte) [][]byte
+	restore func(data []byte, room int) ([]byte, error)
+}
+
 var (
 	_ raft.Transport   = (*Endpoint)(nil)
 	_ raft.WithPreVote = (*Endpoint)(nil)
@@ -176,6 +183,10 @@ func Listen(cfg Config) (*Endpoint, error) {
 		dialled:  map[string]*dial{},
 		accepted: map[string]*link{},
 		acked:    map[string]uint64{},
+		abridged: abridgement{
+			leave:   func(_ string, data []byte) [][]byte { return [][]byte{data} },
+			restore: func(data []byte, _ int) ([]byte, error) { return data, nil },
+		},
 	}
 	if _, err := io.ReadFull(cfg.Rand, e.boot[:]); err != nil {
 		return nil, fmt.Errorf("quicnet: boot id: %w", err)
@@ -226,6 +237,13 @@ func (e *Endpoint) Open(ctx context.Context, peer, name string) (net.Conn, error
 		return nil, fmt.Errorf("quicnet: open %s at %s: %w", name, peer, err)
 	}
 	return s, nil
+}
+
+// Abridge names what leaves out of a command entry's bytes, on a pipeline, what
+// the peer has, and what puts it in again there: up to room bytes. Without it
+// entries go out whole. It is called before the endpoint is Raft's.
+func (e *Endpoint) Abridge(leave func(peer string, data []byte) [][]byte, restore func(data []byte, room int) ([]byte, error)) {
+	e.abridged = abridgement{leave, restore}
 }
 
 // Bind gives the endpoint the Raft node whose term and leader the checks need,

@@ -282,7 +282,8 @@ func TestMalformedBytesOnAStream(t *testing.T) {
 }
 
 func FuzzRequest(f *testing.F) {
-	f.Add(byte(rpcAppendEntries), marshalAppend(&raft.AppendEntriesRequest{Term: 1, Entries: []*raft.Log{entry(1, raft.LogCommand, "")}}))
+	head, _ := marshalAppend(&raft.AppendEntriesRequest{Term: 1, Entries: []*raft.Log{entry(1, raft.LogCommand, "")}}, whole)
+	f.Add(byte(rpcAppendEntries), head)
 	f.Add(byte(rpcRequestVote), append(marshalVote(1, 2, 3), 1))
 	f.Add(byte(rpcRequestPreVote), marshalVote(1, 2, 3))
 	f.Add(byte(rpcInstallSnapshot), marshalInstall(&raft.InstallSnapshotRequest{Term: 1, Configuration: []byte("c")}))
@@ -295,10 +296,8 @@ func FuzzRequest(f *testing.F) {
 		var again []byte
 		switch req := command.(type) {
 		case *raft.AppendEntriesRequest:
-			again = marshalAppend(req)
-			for _, l := range req.Entries {
-				again = append(again, l.Data...)
-			}
+			head, rest := marshalAppend(req, whole)
+			again = append(head, bytes.Join(rest, nil)...)
 		case *raft.RequestVoteRequest:
 			again = appendBool(marshalVote(req.Term, req.LastLogIndex, req.LastLogTerm), req.LeadershipTransfer)
 		case *raft.RequestPreVoteRequest:

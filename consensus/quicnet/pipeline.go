@@ -49,9 +49,10 @@ func (e *Endpoint) AppendEntriesPipeline(id raft.ServerID, _ raft.ServerAddress)
 func (p *pipeline) AppendEntries(req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
 	trim(req)
 	f := &appendFuture{start: time.Now(), req: req, resp: resp, done: make(chan struct{})}
+	head, rest := marshalAppend(req, p.pieces)
 	err := p.s.conn.SetWriteDeadline(time.Now().Add(rpcTimeout))
 	if err == nil {
-		err = writeFrame(p.s.w, rpcAppendEntries, marshalAppend(req), payloads(req)...)
+		err = writeFrame(p.s.w, rpcAppendEntries, head, rest...)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("quicnet: request to %s: %w", p.peer, err)
@@ -62,6 +63,15 @@ func (p *pipeline) AppendEntries(req *raft.AppendEntriesRequest, resp *raft.Appe
 	case <-p.closed:
 		return nil, raft.ErrPipelineShutdown
 	}
+}
+
+// pieces is what the peer needs of an entry. It fails the request if it lacks the
+// rest; what Raft repeats upon that is whole.
+func (p *pipeline) pieces(l *raft.Log) [][]byte {
+	if l.Type != raft.LogCommand {
+		return whole(l)
+	}
+	return p.e.abridged.leave(p.peer, l.Data)
 }
 
 func (p *pipeline) receive() {

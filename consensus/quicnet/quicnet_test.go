@@ -136,7 +136,14 @@ type node struct {
 }
 
 func (n *network) node(id string, term uint64, leader string) *node {
-	nd := &node{Endpoint: n.listen(n.config(id)), term: term, leader: leader}
+	return n.behind(n.endpoint(id), term, leader)
+}
+
+func (n *network) endpoint(id string) *Endpoint { return n.listen(n.config(id)) }
+
+// behind puts the stand-in behind an endpoint.
+func (n *network) behind(e *Endpoint, term uint64, leader string) *node {
+	nd := &node{Endpoint: e, term: term, leader: leader}
 	nd.bind(raftView{
 		term:   func() uint64 { nd.mu.Lock(); defer nd.mu.Unlock(); return nd.term },
 		leader: func() string { nd.mu.Lock(); defer nd.mu.Unlock(); return nd.leader },
@@ -314,6 +321,59 @@ func TestPipelineKeepsOrderAndCutsWhatIsTooLong(t *testing.T) {
 	}
 	if got := len(south.heard()); got != 2 {
 		t.Errorf("%d requests arrived", got)
+	}
+}
+
+// What a peer has is not sent to it on a pipeline. When it has it no more it fails
+// that request, and what is sent to it then is whole.
+func TestAPipelineLeavesOutWhatThePeerHas(t *testing.T) {
+	n := newNetwork(t, "north", "south")
+	north, south := n.endpoint("north"), n.endpoint("south")
+	north.Abridge(func(peer string, data []byte) [][]byte {
+		return [][]byte{data[:3], []byte("?" + peer), data[6:]}
+	}, nil)
+	var has atomic.Bool
+	has.Store(true)
+	south.Abridge(nil, func(data []byte, room int) ([]byte, error) {
+		if !has.Load() {
+			return nil, errors.New("no longer")
+		}
+		return bytes.Replace(data, []byte("?south"), []byte("own"), 1), nil
+	})
+	leader, follower := n.behind(north, 3, "north"), n.behind(south, 3, "north")
+	request := func() *raft.AppendEntriesRequest {
+		return &raft.AppendEntriesRequest{Term: 3, PrevLogEntry: 9, PrevLogTerm: 3,
+			Entries: []*raft.Log{entry(3, raft.LogCommand, "an own item"), entry(3, raft.LogNoop, "")}}
+	}
+	p, err := leader.AppendEntriesPipeline("south", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	send := func() error {
+		if _, err := p.AppendEntries(request(), new(raft.AppendEntriesResponse)); err != nil {
+			t.Fatal(err)
+		}
+		f := <-p.Consumer()
+		return f.Error()
+	}
+	arrived := func() string {
+		heard := follower.heard()
+		return string(heard[len(heard)-1].(*raft.AppendEntriesRequest).Entries[0].Data)
+	}
+	if err := send(); err != nil || arrived() != "an own item" {
+		t.Errorf("%q arrived, %v", arrived(), err)
+	}
+	has.Store(false)
+	if err := send(); !errors.Is(err, errFailedAtPeer) {
+		t.Errorf("south lacks the item: %v", err)
+	}
+	if len(follower.heard()) != 1 || follower.Refused()["payload"] != 0 {
+		t.Errorf("Raft heard %d requests, refused %v", len(follower.heard()), follower.Refused())
+	}
+	has.Store(true) // it would be restored, were it abridged
+	if err := leader.AppendEntries("south", "", request(), new(raft.AppendEntriesResponse)); err != nil || arrived() != "an own item" {
+		t.Errorf("%q arrived, %v", arrived(), err)
 	}
 }
 

@@ -61,6 +61,10 @@ func (e *Endpoint) answer(l *link, command any, r *bufio.Reader, s *stream) (byt
 	}
 	peer.ID = l.peer.ID
 	fillHeader(command, peer)
+	if err := e.restore(command); err != nil {
+		e.log.Debug("abridged request failed", "peer", peer.ID, "error", err)
+		return statusFailed, nil, true
+	}
 	refused := e.check(peer, command)
 	if refused != nil && refused.reason == refusedBehind {
 		body, ok := marshalResponse(e.behind())
@@ -105,6 +109,29 @@ func (e *Endpoint) Stand() {
 	case e.consumer <- raft.RPC{Command: req, RespChan: make(chan raft.RPCResponse, 1)}:
 	case <-e.ctx.Done():
 	}
+}
+
+// restore puts in again what the entries of a request lack: all of them together
+// become no larger than a request may be.
+func (e *Endpoint) restore(command any) error {
+	req, ok := command.(*raft.AppendEntriesRequest)
+	if !ok || len(req.Entries) == 0 {
+		return nil
+	}
+	e.view() // waits for Bind, which comes after Abridge
+	room := maxAppend
+	for _, l := range req.Entries {
+		if l.Type != raft.LogCommand {
+			continue
+		}
+		data, err := e.abridged.restore(l.Data, room)
+		if err != nil {
+			return err
+		}
+		room -= len(data) - len(l.Data)
+		l.Data = data
+	}
+	return nil
 }
 
 // behind is Raft's own answer to a leader that has to send older entries first.

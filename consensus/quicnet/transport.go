@@ -46,7 +46,8 @@ func (e *Endpoint) SetHeartbeatHandler(beat func(raft.RPC)) { e.beat.Store(&beat
 // sends the rest next.
 func (e *Endpoint) AppendEntries(id raft.ServerID, _ raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	trim(req)
-	if err := e.call(id, rpcAppendEntries, marshalAppend(req), resp, payloads(req)...); err != nil {
+	head, rest := marshalAppend(req, whole)
+	if err := e.call(id, rpcAppendEntries, head, resp, rest...); err != nil {
 		return err
 	}
 	e.noteAppend(string(id), req, resp)
@@ -200,14 +201,6 @@ func clearResponse(resp any) {
 	case *raft.InstallSnapshotResponse:
 		*r = raft.InstallSnapshotResponse{}
 	}
-}
-
-func payloads(req *raft.AppendEntriesRequest) [][]byte {
-	data := make([][]byte, len(req.Entries))
-	for i, l := range req.Entries {
-		data[i] = l.Data
-	}
-	return data
 }
 
 func (e *Endpoint) noteAppend(peer string, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) {
