@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/metadb"
+	"github.com/hashicorp/raft-wal/segment"
 )
 
 // ErrRejoin is returned by Open when a node has lost what it may have promised:
@@ -29,7 +30,7 @@ const logCacheEntries = 64
 
 // storage is a node's files: the log, Raft's term and vote, the snapshot.
 type storage struct {
-	wal       *wal.WAL
+	wal       *segmentedLog
 	meta      *metadb.BoltMetaDB
 	files     *segmentFiles
 	log       *checkedLog
@@ -89,23 +90,37 @@ func (st *storage) clearTail() error {
 
 func (st *storage) close() error { return errors.Join(st.wal.Close(), st.meta.Close()) }
 
+// A segmentedLog is raft-wal's log and where it gets its files from.
+type segmentedLog struct {
+	*wal.WAL
+	files *zeroedFiles
+}
+
+// Close closes the log and waits until nothing is written any more.
+func (l *segmentedLog) Close() error { return errors.Join(l.WAL.Close(), l.files.close()) }
+
 // openWAL opens the log. raft-wal and the database of its metadata don't expect
 // damage everywhere: what panics, or faults on a rotten page, is damage too.
-func openWAL(dir string, meta *metadb.BoltMetaDB, logger *slog.Logger) (w *wal.WAL, err error) {
+func openWAL(dir string, meta *metadb.BoltMetaDB, logger *slog.Logger) (l *segmentedLog, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			w, err = nil, rejoin("the Raft log does not open: %v", p)
+			l, err = nil, rejoin("the Raft log does not open: %v", p)
 		}
 	}()
 	if err := finishRotation(dir, meta); err != nil {
 		return nil, rejoin("the Raft log does not open: %v", err)
 	}
-	w, err = wal.Open(dir, wal.WithMetaStore(meta), wal.WithLogger(newRaftLogger(logger)))
+	files, err := newZeroedFiles(dir)
 	if err != nil {
 		return nil, rejoin("the Raft log does not open: %v", err)
 	}
-	return w, nil
+	w, err := wal.Open(dir, wal.WithMetaStore(meta), wal.WithLogger(newRaftLogger(logger)),
+		wal.WithSegmentFiler(segment.NewFiler(dir, files)), wal.WithSegmentSize(segmentSize))
+	if err != nil {
+		return nil, errors.Join(rejoin("the Raft log does not open: %v", err), files.close())
+	}
+	return &segmentedLog{w, files}, nil
 }
 
 // verify holds the files against each other: the log must reach as far as what
