@@ -111,6 +111,7 @@ func (g *benchGate) cut(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
+	g.cutter.Secrets.Prepare()
 	return nil
 }
 

@@ -25,6 +25,7 @@ import (
 
 	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/consensus"
+	"github.com/xinqiao/creditgw/crypto/envelope"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/outbox"
 )
@@ -131,7 +132,7 @@ func (p *program) benchLedgerServer(ctx context.Context, cfg nodeConfig) (err er
 		return ended(ctx, err)
 	}
 	s.gate = benchGate{
-		cutter: outbox.Cutter{Ledger: cfg.Genesis.LedgerID(), Region: cfg.Self.Region, Keys: n.batchKeys, Rand: cfg.Rand},
+		cutter: outbox.Cutter{Ledger: cfg.Genesis.LedgerID(), Region: cfg.Self.Region, Keys: n.batchKeys, Secrets: envelope.NewSecrets(cfg.Rand)},
 		ledger: n.store, proposer: proposer{n.consensus}, in: make(chan benchItem, exchange.MaxBatchItems),
 	}
 	g, ctx := errgroup.WithContext(ctx)

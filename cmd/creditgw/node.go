@@ -18,6 +18,7 @@ import (
 
 	"github.com/xinqiao/creditgw/consensus"
 	"github.com/xinqiao/creditgw/consensus/quicnet"
+	"github.com/xinqiao/creditgw/crypto/envelope"
 	"github.com/xinqiao/creditgw/crypto/selftest"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
@@ -220,7 +221,7 @@ func (n *node) join() error {
 	slots := exchange.NewSlots(n.vault, n.casebook.NextSlot())
 	sealer := exchange.Sealer{Ledger: ledger, Region: cfg.Self.Region, Secret: secret, Rand: cfg.Rand}
 	n.drain = outbox.New(outbox.Config{
-		Cutter:  outbox.Cutter{Ledger: ledger, Region: cfg.Self.Region, Keys: n.batchKeys, Rand: cfg.Rand},
+		Cutter:  outbox.Cutter{Ledger: ledger, Region: cfg.Self.Region, Keys: n.batchKeys, Secrets: envelope.NewSecrets(cfg.Rand)},
 		Clock:   cfg.Clock,
 		Journal: n.journal, Vault: n.vault, Casebook: n.casebook, Ledger: n.store, Proposer: proposer{n.consensus},
 		CaughtUp: n.linearize, Logger: cfg.Logger,

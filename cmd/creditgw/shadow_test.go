@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xinqiao/creditgw/crypto/envelope"
 	"github.com/xinqiao/creditgw/crypto/selftest"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
@@ -86,7 +87,7 @@ func keyBatch(t *testing.T, cfg nodeConfig, directory *peers.Directory) (raw, fo
 	if err != nil {
 		t.Fatal(err)
 	}
-	cutter := outbox.Cutter{Ledger: directory.Ledger(), Region: cfg.Self.Region, Keys: cfg.Keys.batches, Rand: rand.Reader}
+	cutter := outbox.Cutter{Ledger: directory.Ledger(), Region: cfg.Self.Region, Keys: cfg.Keys.batches, Secrets: envelope.NewSecrets(rand.Reader)}
 	b, err := cutter.Cut([]exchange.Pending{{ID: id, Header: entry.Header, Body: entry.Body}}, 1, sm.Digest{}, directory)
 	if err != nil {
 		t.Fatal(err)

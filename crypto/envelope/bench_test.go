@@ -46,7 +46,7 @@ func BenchmarkWrap256(b *testing.B) {
 	r, items := fullBatch(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := envelope.Wrap(rand.Reader, ledger, "beijing", 7, items, r.public); err != nil {
+		if _, err := envelope.Wrap(envelope.NewSecrets(rand.Reader), ledger, "beijing", 7, items, r.public); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -55,7 +55,7 @@ func BenchmarkWrap256(b *testing.B) {
 // What Apply does with the wraps of a batch.
 func BenchmarkParseAndDigest256(b *testing.B) {
 	r, items := fullBatch(b)
-	raw, err := envelope.Wrap(rand.Reader, ledger, "beijing", 7, items, r.public)
+	raw, err := envelope.Wrap(envelope.NewSecrets(rand.Reader), ledger, "beijing", 7, items, r.public)
 	if err != nil {
 		b.Fatal(err)
 	}

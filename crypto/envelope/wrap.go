@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math/bits"
 	"slices"
 
@@ -30,10 +29,10 @@ type Item struct {
 
 // Wrap wraps the content keys of a batch. Each region that receives anything
 // gets one fresh secret under its SM2 key; the content keys are wrapped under
-// SM4 keys derived from it. The secrets are drawn from rand in ascending order
-// of regions, so the same rand gives the same bytes. A batch that is cut anew
-// is wrapped anew.
-func Wrap(rand io.Reader, ledger sm.Digest, origin string, seq uint64, items []Item, keys map[string]*sm.DecryptionPublic) ([]byte, error) {
+// SM4 keys derived from it. Secrets that are not ready are drawn in ascending
+// order of regions, so the same randomness gives the same bytes. A batch that is
+// cut anew is wrapped anew.
+func Wrap(secrets *Secrets, ledger sm.Digest, origin string, seq uint64, items []Item, keys map[string]*sm.DecryptionPublic) ([]byte, error) {
 	if len(items) == 0 || len(items) > MaxItems {
 		return nil, fmt.Errorf("envelope: a batch has 1 to %d items", MaxItems)
 	}
@@ -49,14 +48,19 @@ func Wrap(rand io.Reader, ledger sm.Digest, origin string, seq uint64, items []I
 	b.AddUint8(wrapsVersion)
 	b.AddUint16(uint16(len(items)))
 	b.AddUint8(uint8(len(regions)))
+	secrets.begin(keys)
 	wrappers := make([]wrapper, len(regions))
 	for j, region := range regions {
-		ct, err := wrappers[j].draw(rand, ledger, origin, seq, region, keys[region])
+		d, err := secrets.draw(region)
+		if err == nil {
+			err = wrappers[j].derive(d.secret, ledger, origin, seq, region)
+			clear(d.secret)
+		}
 		if err != nil {
 			return nil, err
 		}
 		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(region)) })
-		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(ct) })
+		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(d.ciphertext) })
 	}
 	var entry [entrySize]byte
 	for i, item := range items {
@@ -110,23 +114,6 @@ func recipients(items []Item) (regions []string, size int, err error) {
 type wrapper struct {
 	aead cipher.AEAD // SM4-GCM under K(r)
 	aad  []byte      // label, ledger, room for the entry id, region
-}
-
-// draw makes a fresh secret and returns it encrypted to the region.
-func (w *wrapper) draw(rand io.Reader, ledger sm.Digest, origin string, seq uint64, region string, key *sm.DecryptionPublic) ([]byte, error) {
-	if key == nil {
-		return nil, fmt.Errorf("envelope: no decryption key of region %q", region)
-	}
-	var secret [secretSize]byte
-	defer clear(secret[:])
-	if _, err := io.ReadFull(rand, secret[:]); err != nil {
-		return nil, fmt.Errorf("envelope: random source: %w", err)
-	}
-	ct, err := key.Encrypt(rand, secret[:])
-	if err != nil {
-		return nil, fmt.Errorf("envelope: %w", err)
-	}
-	return ct, w.derive(secret[:], ledger, origin, seq, region)
 }
 
 func (w *wrapper) derive(secret []byte, ledger sm.Digest, origin string, seq uint64, region string) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -49,7 +50,7 @@ func newItems(t testing.TB, recipients ...[]string) []envelope.Item {
 
 func wrap(t testing.TB, r regions, items []envelope.Item) envelope.Wraps {
 	t.Helper()
-	b, err := envelope.Wrap(rand.Reader, ledger, "beijing", 7, items, r.public)
+	b, err := envelope.Wrap(envelope.NewSecrets(rand.Reader), ledger, "beijing", 7, items, r.public)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +132,7 @@ func TestWrapIsBoundToItsPlace(t *testing.T) {
 func TestErasingAnItemKeepsDigestLengthAndTheOthers(t *testing.T) {
 	r := newRegions(t, "beijing", "tianjin", "hebei")
 	items := newItems(t, []string{"beijing", "tianjin"}, []string{"beijing"}, []string{"beijing", "hebei", "tianjin"})
-	raw, err := envelope.Wrap(rand.Reader, ledger, "beijing", 7, items, r.public)
+	raw, err := envelope.Wrap(envelope.NewSecrets(rand.Reader), ledger, "beijing", 7, items, r.public)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +178,7 @@ func TestErasingAnItemKeepsDigestLengthAndTheOthers(t *testing.T) {
 
 func TestDigestFixesSecretsRecipientsAndEveryWrap(t *testing.T) {
 	r := newRegions(t, "beijing", "tianjin")
-	raw, err := envelope.Wrap(rand.Reader, ledger, "beijing", 7, newItems(t, []string{"beijing", "tianjin"}, []string{"tianjin"}, nil), r.public)
+	raw, err := envelope.Wrap(envelope.NewSecrets(rand.Reader), ledger, "beijing", 7, newItems(t, []string{"beijing", "tianjin"}, []string{"tianjin"}, nil), r.public)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +232,7 @@ func TestWrapRefusesWhatItCannotCarry(t *testing.T) {
 		"region twice":    {{Recipients: []string{"beijing", "beijing"}}},
 		"nameless region": {{Recipients: []string{""}}},
 	} {
-		if _, err := envelope.Wrap(rand.Reader, ledger, "beijing", 1, items, r.public); err == nil {
+		if _, err := envelope.Wrap(envelope.NewSecrets(rand.Reader), ledger, "beijing", 1, items, r.public); err == nil {
 			t.Errorf("%s: wrapped", name)
 		}
 	}
@@ -239,10 +240,10 @@ func TestWrapRefusesWhatItCannotCarry(t *testing.T) {
 	for i := range big {
 		big[i].Recipients = many[:32]
 	}
-	if _, err := envelope.Wrap(rand.Reader, ledger, "beijing", 1, big, r.public); err == nil {
+	if _, err := envelope.Wrap(envelope.NewSecrets(rand.Reader), ledger, "beijing", 1, big, r.public); err == nil {
 		t.Error("wraps beyond the size limit")
 	}
-	if _, err := envelope.Wrap(bytes.NewReader(nil), ledger, "beijing", 1, []envelope.Item{{Recipients: []string{"beijing"}}}, r.public); err == nil {
+	if _, err := envelope.Wrap(envelope.NewSecrets(bytes.NewReader(nil)), ledger, "beijing", 1, []envelope.Item{{Recipients: []string{"beijing"}}}, r.public); err == nil {
 		t.Error("wrapped without randomness")
 	}
 }
@@ -250,12 +251,12 @@ func TestWrapRefusesWhatItCannotCarry(t *testing.T) {
 func TestSameRandomnessSameWraps(t *testing.T) {
 	r := newRegions(t, "beijing", "tianjin")
 	items := newItems(t, []string{"tianjin", "beijing"})
-	a, err := envelope.Wrap(counter(), ledger, "beijing", 7, items, r.public)
+	a, err := envelope.Wrap(envelope.NewSecrets(counter()), ledger, "beijing", 7, items, r.public)
 	if err != nil {
 		t.Fatal(err)
 	}
 	slices.Reverse(items[0].Recipients)
-	b, err := envelope.Wrap(counter(), ledger, "beijing", 7, items, r.public)
+	b, err := envelope.Wrap(envelope.NewSecrets(counter()), ledger, "beijing", 7, items, r.public)
 	if err != nil || !bytes.Equal(a, b) {
 		t.Fatalf("the order of recipients shows: %v", err)
 	}
@@ -282,7 +283,7 @@ func TestWrapsVector(t *testing.T) {
 		{EntryID: sm.Sum([]byte("third")), Key: sm.ContentKey{3}, Recipients: []string{"beijing"}},
 	}
 	keys := map[string]*sm.DecryptionPublic{"beijing": beijing.Public(), "tianjin": tianjin.Public()}
-	raw, err := envelope.Wrap(source, ledger, "beijing", 7, items, keys)
+	raw, err := envelope.Wrap(envelope.NewSecrets(source), ledger, "beijing", 7, items, keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +298,7 @@ func TestWrapsVector(t *testing.T) {
 
 func FuzzParseWraps(f *testing.F) {
 	r := newRegions(f, "beijing", "tianjin")
-	raw, err := envelope.Wrap(rand.Reader, ledger, "beijing", 7, newItems(f, []string{"beijing", "tianjin"}, nil, []string{"beijing"}), r.public)
+	raw, err := envelope.Wrap(envelope.NewSecrets(rand.Reader), ledger, "beijing", 7, newItems(f, []string{"beijing", "tianjin"}, nil, []string{"beijing"}), r.public)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -335,4 +336,57 @@ func FuzzParseWraps(f *testing.F) {
 			_, _ = u.Key(0, sm.Digest{})
 		}
 	})
+}
+
+// What is made ready while a batch is on its way is used once, and only for the
+// key that it was made for.
+func TestSecretsAreReadyForTheNextBatch(t *testing.T) {
+	r := newRegions(t, "beijing", "tianjin")
+	items := newItems(t, []string{"beijing", "tianjin"})
+	drawn := &metered{Reader: rand.Reader}
+	secrets := envelope.NewSecrets(drawn)
+	wrapped := map[string]bool{}
+	for range 3 {
+		before := drawn.n
+		raw, err := envelope.Wrap(secrets, ledger, "beijing", 7, items, r.public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(wrapped) > 0 && drawn.n != before {
+			t.Errorf("%d bytes drawn while the batch waits", drawn.n-before)
+		}
+		wrapped[string(raw)] = true
+		secrets.Prepare()
+	}
+	if len(wrapped) != 3 {
+		t.Error("a secret was used twice")
+	}
+	rotated := newRegions(t, "beijing", "tianjin")
+	raw, err := envelope.Wrap(secrets, ledger, "beijing", 7, items, rotated.public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := envelope.ParseWraps(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := w.Unlock(rotated.private["tianjin"], ledger, "beijing", 7, "tianjin")
+	if err != nil {
+		t.Fatalf("the secret was made for the key before: %v", err)
+	}
+	if key, err := u.Key(0, items[0].EntryID); err != nil || key != items[0].Key {
+		t.Errorf("key %v", err)
+	}
+}
+
+// metered counts the bytes that were read.
+type metered struct {
+	io.Reader
+	n int
+}
+
+func (c *metered) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += n
+	return n, err
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xinqiao/creditgw/crypto/envelope"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/casebook"
@@ -289,7 +290,7 @@ func (r *region) drain(spoil ...func([]exchange.Pending)) {
 // sign makes the region's next batch, of which nobody knows yet.
 func (r *region) sign(entries []exchange.Pending) exchange.Batch {
 	r.t.Helper()
-	cutter := outbox.Cutter{Ledger: r.genesis.LedgerID(), Region: r.name, Keys: holding(r.batch), Rand: rand.Reader}
+	cutter := outbox.Cutter{Ledger: r.genesis.LedgerID(), Region: r.name, Keys: holding(r.batch), Secrets: envelope.NewSecrets(rand.Reader)}
 	return must[exchange.Batch](r.t)(cutter.Cut(entries, r.seq+1, r.previous, r.ledger.Directory()))
 }
 

@@ -10,7 +10,6 @@ package outbox
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/xinqiao/creditgw/consensus/ledger"
@@ -20,13 +19,12 @@ import (
 	"github.com/xinqiao/creditgw/peers"
 )
 
-// Cutter makes signed batches. It keeps no state: the caller knows the last
-// seq and preamble.
+// Cutter makes signed batches. The caller knows the last seq and preamble.
 type Cutter struct {
-	Ledger sm.Digest
-	Region peers.Region
-	Keys   func() []*sm.BatchKey // held here; the directory says which signs
-	Rand   io.Reader             // secrets of wraps; crypto/rand.Reader outside tests
+	Ledger  sm.Digest
+	Region  peers.Region
+	Keys    func() []*sm.BatchKey // held here; the directory says which signs
+	Secrets *envelope.Secrets
 }
 
 // Room of a batch: what an entry adds to its size besides header and body.
@@ -101,7 +99,7 @@ func (c *Cutter) Cut(entries []exchange.Pending, seq uint64, previous sm.Digest,
 		Previous: previous, N: len(entries), Root: root,
 	}
 	if sealed {
-		wraps, err := envelope.Wrap(c.Rand, c.Ledger, string(c.Region), seq, items, keys)
+		wraps, err := envelope.Wrap(c.Secrets, c.Ledger, string(c.Region), seq, items, keys)
 		if err != nil {
 			return b, fmt.Errorf("wrap batch %d: %w", seq, err)
 		}

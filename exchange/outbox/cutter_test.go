@@ -24,7 +24,7 @@ func entries(n, size int, to ...peers.Region) []exchange.Pending {
 // more than a tenth and one entry.
 func TestFitKeepsTheLimits(t *testing.T) {
 	f := founded()
-	cutter := outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Keys: holding(f.batch), Rand: rand.Reader}
+	cutter := outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Keys: holding(f.batch), Secrets: envelope.NewSecrets(rand.Reader)}
 	for _, c := range []struct {
 		name string
 		of   []exchange.Pending
@@ -71,7 +71,7 @@ func TestFitLeavesADamagedEntryAlone(t *testing.T) {
 // A cut is what Apply and the recipients read: signed over its root and wraps.
 func TestCutReadsBack(t *testing.T) {
 	f := founded()
-	cutter := outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Keys: holding(f.batch), Rand: rand.Reader}
+	cutter := outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Keys: holding(f.batch), Secrets: envelope.NewSecrets(rand.Reader)}
 	of := append(entries(3, 100, beijing, shanxi), entry(9, 100))
 	first, err := cutter.Cut(of, 7, sm.Sum([]byte("before")), f.directory)
 	if err != nil {

@@ -251,7 +251,11 @@ func (s *session) cut(ctx context.Context, entries []exchange.Pending) error {
 	if _, err := s.cfg.Journal.Append(ctx, exchange.Event{At: s.cfg.Clock(), Cut: &cut}); err != nil {
 		return err
 	}
-	return s.send(ctx, b, cut)
+	if err := s.send(ctx, b, cut); err != nil {
+		return err
+	}
+	s.cfg.Cutter.Secrets.Prepare()
+	return nil
 }
 
 func (s *session) send(ctx context.Context, b exchange.Batch, cut exchange.BatchCut) error {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/xinqiao/creditgw/crypto/envelope"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/outbox"
 )
@@ -193,7 +194,7 @@ func TestForkStopsForGood(t *testing.T) {
 	intruder := func(l *sharedLedger) {
 		seq, preamble := l.LastBatch(tianjin)
 		f := founded()
-		c := outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Keys: holding(f.batch), Rand: f.sealer.Rand}
+		c := outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Keys: holding(f.batch), Secrets: envelope.NewSecrets(f.sealer.Rand)}
 		b := must(c.Cut([]exchange.Pending{entry(seq+1000, 100, beijing)}, seq+1, preamble, f.directory))
 		if r := must(l.apply(must(b.Marshal()))); r.Rejection != nil {
 			panic(r.Rejection)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xinqiao/creditgw/crypto/envelope"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/outbox"
@@ -326,7 +327,7 @@ func drain(t *testing.T, r *region, l *sharedLedger) (d *outbox.Drain, stop func
 	t.Helper()
 	f := founded()
 	d = outbox.New(outbox.Config{
-		Cutter: outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Keys: holding(f.batch), Rand: rand.Reader},
+		Cutter: outbox.Cutter{Ledger: f.sealer.Ledger, Region: tianjin, Keys: holding(f.batch), Secrets: envelope.NewSecrets(rand.Reader)},
 		Clock:  time.Now, Journal: r, Vault: contextVault{}, Casebook: r, Ledger: l, Proposer: l,
 		CaughtUp: func(context.Context) error { return nil }, Logger: slog.New(slog.DiscardHandler),
 	})

@@ -136,7 +136,7 @@ func (w *world) governance(r peers.Region, kind string, body []byte) exchange.Pe
 func (w *world) commit(r peers.Region, entries ...exchange.Pending) uint64 {
 	w.t.Helper()
 	seq, previous := w.store.LastBatch(r)
-	cutter := outbox.Cutter{Ledger: w.ledger, Region: r, Keys: func() []*sm.BatchKey { return []*sm.BatchKey{w.batch[r]} }, Rand: rand.Reader}
+	cutter := outbox.Cutter{Ledger: w.ledger, Region: r, Keys: func() []*sm.BatchKey { return []*sm.BatchKey{w.batch[r]} }, Secrets: envelope.NewSecrets(rand.Reader)}
 	b := must[exchange.Batch](w.t)(cutter.Cut(entries, seq+1, previous, w.store.Directory()))
 	answer := w.store.Apply(w.store.Head().RaftIndex+1, 1, [][]byte{must[[]byte](w.t)(b.Marshal())})[0]
 	result, ok := answer.(exchange.BatchResult)

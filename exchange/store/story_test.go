@@ -159,7 +159,7 @@ func (w *world) seal(d *draft, m mutation) []byte {
 	p := &d.preamble
 	p.N, p.Root = len(d.headers), ledger.RootOf(leaves)
 	if sealed {
-		b.Wraps = must[[]byte](w.t)(envelope.Wrap(rand.Reader, w.ledger, string(p.Origin), p.Seq, items, w.wraps))
+		b.Wraps = must[[]byte](w.t)(envelope.Wrap(envelope.NewSecrets(rand.Reader), w.ledger, string(p.Origin), p.Seq, items, w.wraps))
 		p.WrapsDigest = must[envelope.Wraps](w.t)(envelope.ParseWraps(b.Wraps)).Digest()
 	}
 	if m.before != nil {
