@@ -123,8 +123,8 @@ func (n *Node) watchElection() {
 		select {
 		case leading := <-n.elected:
 			term++ // whoever is still taking office for an earlier one is late
-			if leading {
-				n.tasks.Go(func() { n.takeOffice(term, ready) })
+			if present := term; leading {
+				n.tasks.Go(func() { n.takeOffice(present, ready) })
 			} else {
 				n.batcher.lead(false)
 			}
