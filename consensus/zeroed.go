@@ -36,10 +36,7 @@ const (
 // newZeroedFiles removes a spare that may not have been finished.
 func newZeroedFiles(dir string) (*zeroedFiles, error) {
 	z := &zeroedFiles{dir: dir}
-	if err := os.Remove(z.sparePath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return z, nil
+	return z, z.removeSpare()
 }
 
 func (z *zeroedFiles) sparePath() string { return filepath.Join(z.dir, spareName) }
@@ -75,12 +72,21 @@ func (z *zeroedFiles) prepare(size uint64) {
 	go func() { z.spare <- writeZeros(z.sparePath(), size) }()
 }
 
-// close waits until nothing is written any more.
+// close waits until nothing is written any more and removes the spare: a node
+// that has been stopped holds nothing that nobody checks.
 func (z *zeroedFiles) close() error {
-	if z.spare == nil {
-		return nil
+	var err error
+	if z.spare != nil {
+		err = <-z.spare
 	}
-	return <-z.spare
+	return errors.Join(err, z.removeSpare())
+}
+
+func (z *zeroedFiles) removeSpare() error {
+	if err := os.Remove(z.sparePath()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func writeZeros(path string, size uint64) (err error) {

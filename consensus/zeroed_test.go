@@ -44,6 +44,9 @@ func TestSegmentsAreZeroBeforeTheyAreUsed(t *testing.T) {
 	if err := files.close(); err != nil {
 		t.Error(err)
 	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 3 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
 }
 
 // A process that ends while the next segment is being made leaves half of it.
