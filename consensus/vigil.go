@@ -1,9 +1,9 @@
 package consensus
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"slices"
@@ -59,10 +59,33 @@ type watched struct {
 	ready time.Time // when there were complaints enough; zero: not yet
 }
 
+// A complaint is about a leader in its term.
 type complaint struct {
-	leader string
+	leader string // 1 to 255 bytes
 	term   uint64
-	at     time.Time
+	at     time.Time // when it came; not sent
+}
+
+func (c complaint) marshal() []byte {
+	b := append(binary.BigEndian.AppendUint64(nil, c.term), byte(len(c.leader)))
+	return append(b, c.leader...)
+}
+
+var errComplaint = errors.New("consensus: complaint of nobody")
+
+func readComplaint(r io.Reader) (complaint, error) {
+	var head [9]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return complaint{}, err
+	}
+	if head[8] == 0 {
+		return complaint{}, errComplaint
+	}
+	leader := make([]byte, head[8])
+	if _, err := io.ReadFull(r, leader); err != nil {
+		return complaint{}, err
+	}
+	return complaint{leader: string(leader), term: binary.BigEndian.Uint64(head[:8])}, nil
 }
 
 func newVigil(n *Node) *vigil {
@@ -105,33 +128,33 @@ func (v *vigil) held() bool {
 // enough do.
 func (v *vigil) act() {
 	n, w := v.n, &v.watched
+	under := w.under
 	if !w.told {
 		w.told = true
 		n.cfg.Logger.Error("the leader takes others' items and holds back what this node has given it",
-			"alarm", true, "leader", w.under.leader, "term", w.under.term, "handed_on", w.item.foreign)
+			"alarm", true, "leader", under.leader, "term", under.term, "handed_on", w.item.foreign)
 	}
 	for _, id := range n.others() {
-		if id == w.under.leader {
-			continue
+		if id != under.leader {
+			n.tasks.Go(func() { v.complainTo(id, under) })
+			v.handOn(id)
 		}
-		n.tasks.Go(func() { v.complainTo(id, w.under) })
-		v.handOn(id)
 	}
-	rank, enough := rankToStand(n.cfg.ID, v.complaining(w.under), n.voters())
-	switch {
-	case !enough:
+	rank, enough := rankToStand(n.cfg.ID, v.complaining(under), n.voters())
+	if !enough {
 		w.ready = time.Time{}
-	case w.ready.IsZero():
-		w.ready = time.Now()
-		fallthrough
-	default:
-		if time.Since(w.ready) >= time.Duration(rank)*2*n.cfg.Timers.Election {
-			n.cfg.Logger.Error("standing for election against a leader of whom most members complain",
-				"alarm", true, "leader", w.under.leader, "term", w.under.term)
-			v.stood.Add(1)
-			n.cfg.Network.Stand()
-		}
+		return
 	}
+	if w.ready.IsZero() {
+		w.ready = time.Now()
+	}
+	if time.Since(w.ready) < time.Duration(rank)*2*n.cfg.Timers.Election {
+		return // somebody else's turn
+	}
+	n.cfg.Logger.Error("standing for election against a leader of whom most members complain",
+		"alarm", true, "leader", under.leader, "term", under.term)
+	v.stood.Add(1)
+	n.cfg.Network.Stand()
 }
 
 // rankToStand says whether those who complain, self among them, are more than
@@ -178,8 +201,7 @@ func (v *vigil) complainTo(peer string, of route) {
 		err = c.SetDeadline(time.Now().Add(openLimit))
 	}
 	if err == nil {
-		msg := append(binary.BigEndian.AppendUint64(nil, of.term), byte(len(of.leader)))
-		_, err = c.Write(append(msg, of.leader...))
+		_, err = c.Write(complaint{leader: of.leader, term: of.term}.marshal())
 	}
 	if err == nil {
 		// The receiver never writes: this returns when it has read.
@@ -193,15 +215,12 @@ func (v *vigil) serveComplaint(peer string, c net.Conn) {
 	if c.SetReadDeadline(time.Now().Add(openLimit)) != nil {
 		return
 	}
-	var head [9]byte
-	if _, err := io.ReadFull(c, head[:]); err != nil || head[8] == 0 {
+	said, err := readComplaint(c)
+	if err != nil {
+		v.n.cfg.Logger.Debug("complaint not read", "peer", peer, "error", err)
 		return
 	}
-	leader := make([]byte, head[8])
-	if _, err := io.ReadFull(c, leader); err != nil {
-		return
-	}
-	said := complaint{leader: string(leader), term: binary.BigEndian.Uint64(head[:8]), at: time.Now()}
+	said.at = time.Now()
 	v.mu.Lock()
 	before := v.heard[peer]
 	v.heard[peer] = said
@@ -209,96 +228,4 @@ func (v *vigil) serveComplaint(peer string, c net.Conn) {
 	if before.term != said.term && said.leader == v.n.leaderID() {
 		v.n.cfg.Logger.Warn("a member complains that the leader holds back what it was given", "peer", peer, "leader", said.leader, "term", said.term)
 	}
-}
-
-// relayName is the stream of docs/formats/peer-stream.md.
-const relayName = "relay"
-
-// handOn gives what is held back of this node's own to a member, unless that is
-// being done.
-func (v *vigil) handOn(peer string) {
-	items := v.n.proposals.own(maxQueued)
-	if len(items) == 0 || !claim(&v.mu, v.handing, peer) {
-		return
-	}
-	v.n.tasks.Go(func() {
-		defer release(&v.mu, v.handing, peer)
-		ctx, cancel := context.WithTimeout(v.n.ctx, openLimit)
-		defer cancel()
-		c, err := v.n.cfg.Network.Open(ctx, peer, relayName)
-		if err != nil {
-			v.n.cfg.Logger.Debug("nothing handed on", "peer", peer, "error", err)
-			return
-		}
-		defer c.Close()
-		if c.SetDeadline(time.Now().Add(2*v.n.cfg.Timers.Held)) != nil {
-			return
-		}
-		l := &lane{Conn: c, w: bufio.NewWriterSize(c, laneBuffer)}
-		if l.write(items) == nil {
-			_, _ = io.ReadFull(c, make([]byte, 1)) // the end, as of a lane
-		}
-	})
-}
-
-// serveRelay proposes what another member says is held back. The pace keeps a
-// member from taking this one's turns for a flood of its own.
-func (n *Node) serveRelay(peer string, c net.Conn) {
-	v := n.vigil
-	if !claim(&v.mu, v.relaying, peer) {
-		return
-	}
-	defer release(&v.mu, v.relaying, peer)
-	pace := time.NewTicker(v.every())
-	defer pace.Stop()
-	r := bufio.NewReaderSize(c, laneBuffer)
-	for {
-		if c.SetReadDeadline(time.Now().Add(n.cfg.Timers.Held)) != nil {
-			return
-		}
-		item, err := readProposal(r)
-		if err != nil || !n.relay(item) {
-			return
-		}
-		select {
-		case <-pace.C:
-		case <-n.done:
-			return
-		}
-	}
-}
-
-// relayTurns is how many times Timers.Held a handed-on item stays: the node that
-// has it complains within two of them.
-const relayTurns = 6
-
-func (n *Node) relay(item proposed) bool {
-	p, ok := n.proposals.adopt(item)
-	if !ok {
-		return false
-	}
-	select {
-	case <-p.done:
-		return true
-	case <-time.After(relayTurns * n.cfg.Timers.Held):
-	case <-n.done:
-	}
-	n.proposals.drop(p)
-	return false
-}
-
-func claim(mu *sync.Mutex, of map[string]bool, peer string) bool {
-	mu.Lock()
-	defer mu.Unlock()
-	if of[peer] {
-		return false
-	}
-	of[peer] = true
-	return true
-}
-
-func release(mu *sync.Mutex, of map[string]bool, peer string) {
-	mu.Lock()
-	defer mu.Unlock()
-	delete(of, peer)
 }

@@ -124,14 +124,14 @@ var peerChecks = []mutant{
 	{
 		check: "held-back items are handed on",
 		file:  "consensus/vigil.go",
-		old:   `		v.handOn(id)`,
+		old:   `			v.handOn(id)`,
 		new:   `		_ = id`,
 		pkg:   "./consensus", run: "^TestALeaderThatHoldsOneRegionsItemsBack$",
 	},
 	{
 		check: "a leader that holds items back is deposed",
 		file:  "consensus/vigil.go",
-		old:   `			n.cfg.Network.Stand()`,
+		old:   `	n.cfg.Network.Stand()`,
 		new:   ``,
 		pkg:   "./consensus", run: "^TestALeaderThatHoldsOneRegionsItemsBack$",
 	},

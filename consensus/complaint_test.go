@@ -1,6 +1,10 @@
 package consensus
 
-import "testing"
+import (
+	"bytes"
+	"encoding/hex"
+	"testing"
+)
 
 // Who stands for election against a leader, and in which order.
 func TestWhoStandsAgainstALeader(t *testing.T) {
@@ -24,4 +28,24 @@ func TestWhoStandsAgainstALeader(t *testing.T) {
 			t.Errorf("%s: place %d, %v; want %d, %v", name, rank, enough, c.rank, c.enough)
 		}
 	}
+}
+
+// The vector of docs/formats/peer-stream.md.
+func TestComplaintVector(t *testing.T) {
+	const vector = "0000000000000007096265696a696e672d31"
+	c := complaint{leader: "beijing-1", term: 7}
+	if got := hex.EncodeToString(c.marshal()); got != vector {
+		t.Errorf("%s, want %s", got, vector)
+	}
+}
+
+func FuzzComplaint(f *testing.F) {
+	f.Add(complaint{leader: "beijing-1", term: 7}.marshal())
+	f.Add(make([]byte, 9))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := readComplaint(bytes.NewReader(data))
+		if err == nil && !bytes.HasPrefix(data, c.marshal()) {
+			t.Errorf("%x was read as %+v", data, c)
+		}
+	})
 }
