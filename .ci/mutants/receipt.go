@@ -4,6 +4,13 @@ package main
 // nothing else but a genesis.
 var receiptChecks = []mutant{
 	{
+		check: "a revocation is shown of what was witnessed before it",
+		file:  "exchange/receipt/build.go",
+		old:   `if k, ok := d.Key(origin, peers.PurposeBatch, key); ok && k.Doubtful(index) {`,
+		new:   `if k, ok := d.Key(origin, peers.PurposeBatch, key); ok && k.Doubtful(index) && false {`,
+		pkg:   "./exchange/receipt", run: "^TestRevokedKeyLeavesDoubt$",
+	},
+	{
 		check: "a receipt's one spelling",
 		file:  "exchange/receipt/form.go",
 		old:   `if err != nil || !bytes.Equal(again, raw) {`,

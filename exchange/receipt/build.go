@@ -43,6 +43,9 @@ func (b *Builder) Entry(index uint64) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
+	if covering, err = b.doubted(covering, index, origin, key); err != nil {
+		return Receipt{}, err
+	}
 	if err := b.anchor(&r, covering, origin, key); err != nil {
 		return Receipt{}, err
 	}
@@ -57,6 +60,24 @@ func (b *Builder) Entry(index uint64) (Receipt, error) {
 	}
 	r.Leaf = &Leaf{Index: index, Path: path}
 	return r, nil
+}
+
+// doubted is the newest checkpoint in the place of an earlier one if the key was
+// revoked since and the leaf lies in the time that it is suspected of: the
+// directory of the earlier one does not know that yet.
+func (b *Builder) doubted(covering peers.Checkpoint, index uint64, origin peers.Region, key sm.KeyID) (peers.Checkpoint, error) {
+	latest, ok := b.Checkpoints.Latest()
+	if !ok || latest.Size <= covering.Size {
+		return covering, nil
+	}
+	d, err := b.Ledger.DirectoryAt(latest.Size)
+	if err != nil {
+		return covering, err
+	}
+	if k, ok := d.Key(origin, peers.PurposeBatch, key); ok && k.Doubtful(index) {
+		return latest, nil
+	}
+	return covering, nil
 }
 
 // Provisional makes what can be said of a leaf that is not witnessed yet.

@@ -169,11 +169,16 @@ func TestReceiptAtTheSizeOfAChange(t *testing.T) {
 }
 
 // A batch key is good for what it signed while it was in force; what lies in
-// the time that a revocation suspects is said to be in doubt.
+// the time that a revocation suspects is said to be in doubt, also of what was
+// witnessed long before anybody knew.
 func TestRevokedKeyLeavesDoubt(t *testing.T) {
 	w := newWorld(t)
 	sure := w.commit(tianjin, w.notes(tianjin, 2)...)
 	doubtful := w.commit(tianjin, w.notes(tianjin, 2)...)
+	early := w.keep()
+	if v, err := Verify(w.entry(doubtful), &w.genesis); err != nil || v.Doubtful {
+		t.Errorf("before the revocation: %v, doubtful %v", err, v.Doubtful)
+	}
 	next := must[*sm.BatchKey](t)(sm.Generate[sm.Batch](rand.Reader))
 	id := w.batch[tianjin].Public().ID()
 	w.keyAdd(tianjin, peers.PurposeBatch, next.Public().Bytes(), next)
@@ -183,8 +188,8 @@ func TestRevokedKeyLeavesDoubt(t *testing.T) {
 	w.keep()
 	for index, want := range map[uint64]bool{sure: false, sure + 1: false, doubtful: true, doubtful + 1: true} {
 		v, err := Verify(w.entry(index), &w.genesis)
-		if err != nil || v.Doubtful != want {
-			t.Errorf("entry %d: %v, doubtful %v", index, err, v.Doubtful)
+		if err != nil || v.Doubtful != want || (v.Size == early.Size) == want {
+			t.Errorf("entry %d: %v, doubtful %v, shown at size %d", index, err, v.Doubtful, v.Size)
 		}
 	}
 }
