@@ -37,27 +37,24 @@ func (c *Catalogue) Kind(name string) (*Kind, bool) {
 	return nil, false
 }
 
-// Kind is one kind of record: its dictionary, its policy packs and the schema
-// of what is shared.
+// Kind is one kind of record: its dictionary and its policy packs. What is
+// shared of it is published as a JSON Schema beside the dictionary.
 type Kind struct {
 	dictionary  *Dictionary
 	publication []publicationPack
 	dishonesty  []dishonestyPack
 	reporting   []reportingPack
-	validate    func(any) error
 }
 
 // PenaltyKind is the name of the kind 行政处罚信息.
 const PenaltyKind = "administrative-penalty"
 
 func newPenaltyKind() *Kind {
-	schema := must(embedded.ReadFile("catalogue/administrative-penalty.schema.json"))
 	return &Kind{
 		dictionary:  must(ReadDictionary(embedded, "catalogue/administrative-penalty.yaml")),
 		publication: must(readPacks[publicationPack](embedded, "policy/publication.yaml")),
 		dishonesty:  must(readPacks[dishonestyPack](embedded, "policy/dishonesty.yaml")),
 		reporting:   must(readPacks[reportingPack](embedded, "policy/reporting.yaml")),
-		validate:    must(compileSchema(schema)),
 	}
 }
 

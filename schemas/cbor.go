@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
-	"strings"
 
 	"github.com/fxamacker/cbor/v2"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // maxRecord bounds a shared record in bytes, so that it fits into a sealed
@@ -79,77 +76,4 @@ func DecodePenalty(record []byte) (*Penalty, error) {
 		return nil, ErrRecordCanonical
 	}
 	return &p, nil
-}
-
-// Validate judges a record as it was opened at a recipient: size, canonical
-// encoding, and the kind's JSON Schema. The rules of intake are the origin's.
-func (k *Kind) Validate(record []byte) error {
-	if len(record) > maxRecord {
-		return ErrRecordSize
-	}
-	var value any
-	if err := strictDecoding.Unmarshal(record, &value); err != nil {
-		return ErrRecordEncoding
-	}
-	if holdsFloat(value) {
-		return ErrRecordEncoding
-	}
-	again, err := canonicalEncoding.Marshal(value)
-	if err != nil {
-		return ErrRecordEncoding
-	}
-	if !bytes.Equal(again, record) {
-		return ErrRecordCanonical
-	}
-	return k.validate(value)
-}
-
-// holdsFloat looks for floating-point numbers, which no record has: a JSON
-// Schema would take 2.0 for the integer 2.
-func holdsFloat(value any) bool {
-	switch v := value.(type) {
-	case float64:
-		return true
-	case []any:
-		return slices.ContainsFunc(v, holdsFloat)
-	case map[string]any:
-		for _, member := range v {
-			if holdsFloat(member) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// compileSchema returns a function that judges a decoded record and names the
-// place of the first fault, never its value.
-func compileSchema(raw []byte) (func(any) error, error) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
-	if err != nil {
-		return nil, fmt.Errorf("schemas: schema: %w", err)
-	}
-	compiler := jsonschema.NewCompiler()
-	const name = "record.json"
-	if err := compiler.AddResource(name, doc); err != nil {
-		return nil, fmt.Errorf("schemas: schema: %w", err)
-	}
-	schema, err := compiler.Compile(name)
-	if err != nil {
-		return nil, fmt.Errorf("schemas: schema: %w", err)
-	}
-	return func(value any) error {
-		err := schema.Validate(value)
-		if err == nil {
-			return nil
-		}
-		var invalid *jsonschema.ValidationError
-		if !errors.As(err, &invalid) {
-			return ErrRecordSchema
-		}
-		for len(invalid.Causes) > 0 {
-			invalid = invalid.Causes[0]
-		}
-		return fmt.Errorf("%w at /%s", ErrRecordSchema, strings.Join(invalid.InstanceLocation, "/"))
-	}, nil
 }

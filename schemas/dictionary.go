@@ -69,6 +69,7 @@ type Dictionary struct {
 
 	headers map[string]Column
 	codes   map[string]int
+	names   map[string]int // in the shared record
 }
 
 // Column is what a header name means.
@@ -91,7 +92,7 @@ func ReadDictionary(files fs.FS, name string) (*Dictionary, error) {
 	if err := decoder.Decode(&d); err != nil {
 		return nil, fmt.Errorf("schemas: dictionary %s: %w", name, err)
 	}
-	d.codes = make(map[string]int)
+	d.codes, d.names = make(map[string]int), make(map[string]int)
 	d.headers = make(map[string]Column)
 	add := func(header string, c Column) error {
 		key := headerKey(header)
@@ -108,7 +109,7 @@ func ReadDictionary(files fs.FS, name string) (*Dictionary, error) {
 		if f.List != "" && len(d.Lists[f.List].Values) == 0 {
 			return nil, fmt.Errorf("schemas: dictionary %s: %s has no code list", name, f.Code)
 		}
-		d.codes[f.Code] = i
+		d.codes[f.Code], d.names[f.ID] = i, i
 		for _, header := range append([]string{f.Code, f.Name.ZH}, f.Aliases...) {
 			if err := add(header, Column{Field: f}); err != nil {
 				return nil, err

@@ -10,12 +10,9 @@ func FuzzDecodePenalty(f *testing.F) {
 	f.Add([]byte{0xa0})
 	f.Add([]byte{0xbf, 0xff})
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		requireOneVerdict(t, raw)
 		p, err := DecodePenalty(raw)
-		valid := kindForTest().Validate(raw)
 		if err != nil {
-			if valid == nil {
-				t.Error("the schema admits what the type does not")
-			}
 			return
 		}
 		again, err := p.Encode()
@@ -68,9 +65,10 @@ func FuzzCheck(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := kindForTest().Validate(raw); err != nil {
+		if err := bySchema(raw); err != nil {
 			t.Errorf("an accepted row's record: %v", err)
 		}
+		requireOneVerdict(t, raw)
 	})
 }
 

@@ -286,8 +286,7 @@ func (j *judged) judgePlates(record *Penalty) {
 	if v.spoilt {
 		return
 	}
-	const most, longest = 16, 32 // of the schema
-	if len(record.Plates) > most || slices.ContainsFunc(record.Plates, func(p Plate) bool { return utf8.RuneCountInString(p.Number) > longest }) {
+	if len(record.Plates) > mostPlates || slices.ContainsFunc(record.Plates, Plate.tooLong) {
 		j.find(Length, v)
 		return
 	}

@@ -78,6 +78,9 @@ func TestEdgeRows(t *testing.T) {
 		if result == "quarantined" && string(v.Rule) != rest {
 			t.Errorf("row %d (%s): %s, want %s", w.Row, w.Why, v.Rule, rest)
 		}
+		if v.State == schemas.Accepted {
+			roundTrip(t, in.kind, v)
+		}
 		if check := more[w.Row]; check != nil && !check(v) {
 			t.Errorf("row %d (%s): want %s, got %+v %+v %v", w.Row, w.Why, w.Want, v.Route, v.Record, v.Normalisations)
 		}

@@ -1,6 +1,7 @@
 package tabular_test
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -8,8 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/xinqiao/creditgw/schemas"
 	"github.com/xinqiao/creditgw/schemas/register"
@@ -243,10 +247,29 @@ func TestSampleFiles(t *testing.T) {
 	}
 }
 
-// roundTrip proves that the shared record is canonical and passes at the
-// recipient.
+var publishedSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
+	return jsonschema.NewCompiler().Compile("../catalogue/administrative-penalty.schema.json")
+})
+
+// roundTrip proves that the shared record is canonical, passes at the recipient
+// and is as the published schema says.
 func roundTrip(t *testing.T, kind *schemas.Kind, v verdict) {
 	t.Helper()
+	schema, err := publishedSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := json.Marshal(v.Record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := jsonschema.UnmarshalJSON(bytes.NewReader(written))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(read); err != nil {
+		t.Errorf("row %d by the published schema: %v", v.row.Number, err)
+	}
 	raw, err := v.Record.Encode()
 	if err != nil {
 		t.Fatal(err)
