@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -164,5 +165,49 @@ func TestOneThatComplainsDeposesNobody(t *testing.T) {
 	}
 	if n := c.deposed(); n > 0 {
 		t.Errorf("%d elections were forced", n)
+	}
+}
+
+// Whoever hands items on has one stream to a member, so that it can't take that
+// member's turns for a flood of its own. What comes on it gets into the log.
+func TestAMemberHandsOnByOneStream(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, consensus.Snapshots{})
+	c.held = 5 * time.Second
+	for _, id := range regions {
+		c.members[id].start()
+	}
+	c.leader().propose("before")
+	from := c.follower()
+	to := c.leader() // any member but the one that hands on
+	open := func() net.Conn {
+		s, err := from.net.Open(testContext(t), to.id, "relay")
+		must(t, err)
+		return s
+	}
+	frame := func(n int) []byte {
+		item := fmt.Sprintf("handed on %d", n)
+		id := make([]byte, 16)
+		id[0] = byte(n)
+		return append(binary.BigEndian.AppendUint32(id, uint32(len(item))), item...)
+	}
+	first := open()
+	defer first.Close()
+	_, err := first.Write(frame(1))
+	must(t, err)
+	eventually(t, "the item is in", func() bool {
+		return slices.Contains(to.machine.items(), "handed on 1")
+	})
+	second := open()
+	defer second.Close()
+	_, _ = second.Write(frame(2)) // it may be closed already
+	if _, err := io.ReadFull(second, make([]byte, 1)); err == nil {
+		t.Error("a second stream is answered")
+	}
+	_, err = first.Write(frame(3))
+	must(t, err)
+	eventually(t, "the next one is in", func() bool { return slices.Contains(to.machine.items(), "handed on 3") })
+	if slices.Contains(to.machine.items(), "handed on 2") {
+		t.Error("a second stream was taken in")
 	}
 }
