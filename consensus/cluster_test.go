@@ -41,6 +41,7 @@ type cluster struct {
 	tally     bool          // count items instead of keeping them
 	elastic   bool          // the directory follows the items
 	held      time.Duration // Timers.Held
+	heartbeat time.Duration // Timers.Heartbeat
 
 	unwitnessed atomic.Bool // the notaries say nothing
 }
@@ -62,8 +63,13 @@ type member struct {
 	conn net.PacketConn
 }
 
+// calm is the silence after which a new leader is elected where an election in
+// between would be another story. Elsewhere it is short: a story that has one
+// need not wait for it.
+const calm = 3 * time.Second
+
 func newCluster(t testing.TB, snapshots consensus.Snapshots) *cluster {
-	c := &cluster{t: t, peers: map[string]quicnet.Peer{}, keys: map[string]*sm.NodeKey{}, members: map[string]*member{}, snapshots: snapshots}
+	c := &cluster{t: t, heartbeat: 300 * time.Millisecond, peers: map[string]quicnet.Peer{}, keys: map[string]*sm.NodeKey{}, members: map[string]*member{}, snapshots: snapshots}
 	dir := t.TempDir()
 	for _, id := range regions {
 		c.enrol(id, dir)
@@ -192,7 +198,7 @@ func (m *member) open() error {
 		ID: m.id, Dir: m.dir, Servers: c.servers, Directory: directory, Network: network, StateMachine: state,
 		Ledger: testLedger, Key: c.key(m.id),
 		NodeKeys:  func(id string) []*sm.NodePublic { return c.peers[id].Keys },
-		Timers:    consensus.Timers{Heartbeat: 300 * time.Millisecond, Held: c.held},
+		Timers:    consensus.Timers{Heartbeat: c.heartbeat, Held: c.held},
 		Snapshots: c.snapshots, Marking: c.marking, Marked: m.marks.take, Floor: m.floor, Witness: notary{m},
 		Logger: logger,
 		Fatal:  func(err error) { m.fatal <- err },
