@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/xinqiao/creditgw/consensus"
 	"github.com/xinqiao/creditgw/peers"
 	"github.com/xinqiao/creditgw/peers/witness"
@@ -32,13 +34,10 @@ func (p *program) showEvidence(raw []byte, g *peers.Genesis) error {
 
 // foundersMark reads the marks of a bundle, by the node keys of the genesis.
 func foundersMark(g *peers.Genesis) func(raw []byte) (witness.Mark, error) {
+	d, broken := peers.NewDirectory(g)
 	return func(raw []byte) (witness.Mark, error) {
-		d, err := peers.NewDirectory(g)
-		if err != nil {
-			return witness.Mark{}, err
-		}
 		m, err := consensus.ParseMark(raw)
-		if err != nil {
+		if err = errors.Join(broken, err); err != nil {
 			return witness.Mark{}, err
 		}
 		read := witness.Mark{Term: m.Term, Size: m.Size, Root: m.Root, Signer: m.Signer, Raw: raw}

@@ -56,6 +56,10 @@ func TestReceiptsStatementsAndAudit(t *testing.T) {
 	home := tianjin.submit(exchange.WaitNone, tianjin.notice("120000"))[0]
 	genesis := filepath.Join(c.dir, genesisName)
 	file := filepath.Join(c.dir, "proof.json")
+	eventually(t, "the recipient knows that they are witnessed", func() bool {
+		v, err := beijing.client(exchange.RoleOperator).Record(beijing.context(), sent[1])
+		return err == nil && v.State == exchange.StateWitnessed
+	})
 
 	t.Run("a receipt of origin and recipient", func(t *testing.T) {
 		for _, n := range []*gateway{tianjin, beijing} {
