@@ -6,9 +6,16 @@ var receiptChecks = []mutant{
 	{
 		check: "a revocation is shown of what was witnessed before it",
 		file:  "exchange/receipt/build.go",
-		old:   `if k, ok := d.Key(origin, peers.PurposeBatch, key); ok && k.Doubtful(index) {`,
-		new:   `if k, ok := d.Key(origin, peers.PurposeBatch, key); ok && k.Doubtful(index) && false {`,
+		old:   `if err != nil || !doubtful(d) {`,
+		new:   `if err != nil || !doubtful(d) || true {`,
 		pkg:   "./exchange/receipt", run: "^TestRevokedKeyLeavesDoubt$",
+	},
+	{
+		check: "a revoked agency key leaves doubt",
+		file:  "exchange/receipt/key.go",
+		old:   `v.AuthorDoubtful = record.Doubtful(v.Index)`,
+		new:   ``,
+		pkg:   "./exchange/receipt", run: "^TestRevokedAgencyKeyLeavesDoubt$",
 	},
 	{
 		check: "a receipt's one spelling",

@@ -43,10 +43,11 @@ func (b *Builder) Entry(index uint64) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	if covering, err = b.doubted(covering, index, origin, key); err != nil {
-		return Receipt{}, err
-	}
-	if err := b.anchor(&r, covering, origin, key); err != nil {
+	covering, err = b.doubted(covering, func(d *peers.Directory) bool {
+		k, ok := d.Key(origin, peers.PurposeBatch, key)
+		return ok && k.Doubtful(index)
+	})
+	if err != nil {
 		return Receipt{}, err
 	}
 	if before.Size > 0 {
@@ -54,30 +55,34 @@ func (b *Builder) Entry(index uint64) (Receipt, error) {
 			return Receipt{}, err
 		}
 	}
-	path, err := b.Ledger.Inclusion(index, covering.Size)
-	if err != nil {
-		return Receipt{}, err
-	}
-	r.Leaf = &Leaf{Index: index, Path: path}
-	return r, nil
+	err = b.place(&r, index, covering, origin, key)
+	return r, err
 }
 
-// doubted is the newest checkpoint in the place of an earlier one if the key was
-// revoked since and the leaf lies in the time that it is suspected of: the
-// directory of the earlier one does not know that yet.
-func (b *Builder) doubted(covering peers.Checkpoint, index uint64, origin peers.Region, key sm.KeyID) (peers.Checkpoint, error) {
+// place shows where the leaf stands, and under which key of the origin, by a
+// checkpoint.
+func (b *Builder) place(r *Receipt, index uint64, c peers.Checkpoint, origin peers.Region, key sm.KeyID) error {
+	if err := b.anchor(r, c, origin, key); err != nil {
+		return err
+	}
+	path, err := b.Ledger.Inclusion(index, c.Size)
+	r.Leaf = &Leaf{Index: index, Path: path}
+	return err
+}
+
+// doubted is the newest checkpoint in the place of an earlier one if its
+// directory says that what a key has signed at the leaf is in doubt: the earlier
+// one does not know that yet.
+func (b *Builder) doubted(covering peers.Checkpoint, doubtful func(*peers.Directory) bool) (peers.Checkpoint, error) {
 	latest, ok := b.Checkpoints.Latest()
 	if !ok || latest.Size <= covering.Size {
 		return covering, nil
 	}
 	d, err := b.Ledger.DirectoryAt(latest.Size)
-	if err != nil {
+	if err != nil || !doubtful(d) {
 		return covering, err
 	}
-	if k, ok := d.Key(origin, peers.PurposeBatch, key); ok && k.Doubtful(index) {
-		return latest, nil
-	}
-	return covering, nil
+	return latest, nil
 }
 
 // Provisional makes what can be said of a leaf that is not witnessed yet.
@@ -241,20 +246,44 @@ func (b *Builder) Disclose(r *Receipt, origin peers.Region, opened envelope.Open
 	}
 	d := &Disclosed{Author: opened.Author, Record: opened.Record, Salt: opened.Salt}
 	if author.Kind == exchange.AuthorAgency {
-		c, err := peers.ParseCheckpoint([]byte(r.Checkpoint))
-		if err != nil || r.Leaf == nil {
-			return exchange.ErrNotFound
-		}
-		directory, err := b.Ledger.DirectoryAt(c.Size)
-		if err != nil {
+		if d.Agency, err = b.agency(r, origin, &author); err != nil {
 			return err
 		}
-		proof, err := directory.ProveAgency(origin, *author.Key)
-		if err != nil {
-			return err
-		}
-		d.Agency = newAgencyKey(proof)
 	}
 	r.Disclosed = d
 	return nil
+}
+
+// agency shows the key of an agency. If it was revoked since, and the entry is in
+// doubt, the receipt is placed anew, where that shows.
+func (b *Builder) agency(r *Receipt, origin peers.Region, author *exchange.Author) (*AgencyKey, error) {
+	shown, err := peers.ParseCheckpoint([]byte(r.Checkpoint))
+	if err != nil || r.Leaf == nil {
+		return nil, exchange.ErrNotFound
+	}
+	c, err := b.doubted(shown, func(d *peers.Directory) bool {
+		k, ok := d.AgencyKeyAt(origin, author.Agency, *author.Key, r.Leaf.Index)
+		return ok && k.Doubtful(r.Leaf.Index)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.Size != shown.Size {
+		p, err := exchange.ParsePreamble(r.Batch.Preamble)
+		if err != nil {
+			return nil, err
+		}
+		if err := b.place(r, r.Leaf.Index, c, origin, p.Key); err != nil {
+			return nil, err
+		}
+	}
+	directory, err := b.Ledger.DirectoryAt(c.Size)
+	if err != nil {
+		return nil, err
+	}
+	proof, err := directory.ProveAgency(origin, *author.Key)
+	if err != nil {
+		return nil, err
+	}
+	return newAgencyKey(proof), nil
 }

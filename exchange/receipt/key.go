@@ -89,5 +89,6 @@ func (v *verification) author(d *Disclosed, a *exchange.Author) error {
 	if record.Region != v.Header.Origin || record.USCC != a.Agency || record.Public.ID() != *a.Key || !record.At(v.Index) {
 		return errKey
 	}
+	v.AuthorDoubtful = record.Doubtful(v.Index)
 	return record.Public.Verify(sm.LabelAuthor, v.Ledger, d.Record, a.Signature)
 }

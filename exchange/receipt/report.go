@@ -63,6 +63,9 @@ func (v *Verdict) NotProven() []schemas.Text {
 	if v.Doubtful {
 		out = append(out, said("签名出自该地区本身：其密钥后来被撤销，本条目在存疑期间内", "that the region itself signed: its key was revoked later, and this entry lies in the time that is in doubt"))
 	}
+	if v.AuthorDoubtful {
+		out = append(out, said("单位本身签了字：其密钥后来被撤销，本条目在存疑期间内", "that the agency itself signed: its key was revoked later, and this entry lies in the time that is in doubt"))
+	}
 	if v.Author == nil {
 		out = append(out, said("条目的内容：凭证未附内容", "what the entry says: its content is not part of this receipt"))
 	} else if v.Author.Kind == exchange.AuthorRegion {

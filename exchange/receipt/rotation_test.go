@@ -4,11 +4,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/schemas"
 )
 
 // decide puts a change into force: proposed by the first of these regions,
@@ -191,6 +193,41 @@ func TestRevokedKeyLeavesDoubt(t *testing.T) {
 		if err != nil || v.Doubtful != want || (v.Size == early.Size) == want {
 			t.Errorf("entry %d: %v, doubtful %v, shown at size %d", index, err, v.Doubtful, v.Size)
 		}
+	}
+}
+
+// So it is with an agency's key: whoever is shown the content, is told.
+func TestRevokedAgencyKeyLeavesDoubt(t *testing.T) {
+	w := newWorld(t)
+	agency := must[*sm.AgencyKey](t)(sm.Generate[sm.Agency](rand.Reader))
+	const uscc = "12120000000003025Y"
+	id := agency.Public().ID()
+	claim := must[peers.AgencyClaim](t)(peers.AgencyClaim{Region: tianjin, USCC: uscc, Name: "某机关", Key: agency.Public()}.Prove(w.ledger, agency))
+	w.commit(tianjin, w.governance(tianjin, peers.KindAgencyKey, must[[]byte](t)(claim.Encode())))
+	author := exchange.Author{Kind: exchange.AuthorAgency, Agency: uscc, Key: &id}
+	author.Signature = must[[]byte](t)(agency.Sign(sm.LabelAuthor, w.ledger, []byte("record")))
+	entry := w.seal(tianjin, []byte("record"), must[[]byte](t)(author.Marshal()), beijing)
+	index := w.commit(tianjin, entry)
+	w.keep()
+	disclosed := func() Verdict {
+		t.Helper()
+		r := must[Receipt](t)(w.builder().Entry(index))
+		if err := w.builder().Disclose(&r, tianjin, w.open(entry)); err != nil {
+			t.Fatal(err)
+		}
+		return must[Verdict](t)(Verify(must[[]byte](t)(r.Marshal()), &w.genesis))
+	}
+	if v := disclosed(); v.AuthorDoubtful {
+		t.Error("in doubt before the revocation")
+	}
+	w.decide(peers.Change{
+		Change: peers.ChangeKeyRevoke, Region: tianjin, Purpose: peers.PurposeAgency.String(), KeyID: id[:], SuspectFrom: index,
+	}, beijing, hebei, shanxi)
+	w.keep()
+	v := disclosed()
+	told := slices.ContainsFunc(v.NotProven(), func(t schemas.Text) bool { return strings.HasPrefix(t.EN, "that the agency itself signed") })
+	if !v.AuthorDoubtful || v.Doubtful || !told {
+		t.Errorf("behind the revocation: agency in doubt %v, region in doubt %v, said %v", v.AuthorDoubtful, v.Doubtful, told)
 	}
 }
 

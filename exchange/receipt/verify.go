@@ -29,8 +29,10 @@ type Verdict struct {
 	After     int64             // Unix seconds: the entry was not yet witnessed then; 0: not known
 	By        int64             // Unix seconds: it was then
 	Author    *exchange.Author  // disclosed only
-	Record    []byte            // disclosed only, canonical
-	Penalty   *schemas.Penalty  // disclosed only, if it is one
+	// AuthorDoubtful says of the agency's key what Doubtful says of the region's.
+	AuthorDoubtful bool
+	Record         []byte           // disclosed only, canonical
+	Penalty        *schemas.Penalty // disclosed only, if it is one
 }
 
 // Verify checks a receipt file against a genesis. The verdict is of the checks
