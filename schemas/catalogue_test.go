@@ -147,17 +147,19 @@ func TestClerksRulesNameEveryCode(t *testing.T) {
 func TestHeadersWithNotes(t *testing.T) {
 	d := kindForTest().Dictionary()
 	for header, want := range map[string]string{
-		"处罚决定日期（格式：YYYY/MM/DD）":    "CF_JDRQ",
-		"处罚类别【多选用；分隔】":             "CF_CFLB",
-		"* 行政相对人名称\n（企业全称，不得简写）":   "CF_XDR_MC",
-		"罚款金额（单位：万元，最多6位小数）":       "CF_NR_FK",
-		"罚款金额（人民币元，保留两位小数）":        "CF_NR_FK in 元",
-		"行政相对人代码_2（税务登记号）":         "CF_XDR_SWDJ",
-		"行政相对人代码_2（其他代码）":          "",
-		"数据来源单位（社会信用代码）":           "",
-		"（此列不填）":                   "",
-		"处罚机关（统一社会信用代码）":           "CF_CFJGDM",
-		"行政相对人代码_1 (统一社会信用代码)（必填）": "CF_XDR_SHXYM",
+		"处罚决定日期（格式：YYYY/MM/DD）":        "CF_JDRQ",
+		"处罚类别【多选用；分隔】":                 "CF_CFLB",
+		"* 行政相对人名称\n（企业全称，不得简写）":       "CF_XDR_MC",
+		"罚款金额（单位：万元，最多6位小数）":           "CF_NR_FK",
+		"罚款金额（人民币元，保留两位小数）":            "CF_NR_FK in 元",
+		"行政相对人代码_2（税务登记号）":             "CF_XDR_SWDJ",
+		"行政相对人代码_2（其他代码）":              "",
+		"数据来源单位（社会信用代码）":               "",
+		"行政相对人代码_1（统一社会信用代码）（18位，见说明）": "CF_XDR_SHXYM",
+		"没收金额（元）【没有的留空】":               "CF_NR_WFFF in 元",
+		"（此列不填）":                       "",
+		"处罚机关（统一社会信用代码）":               "CF_CFJGDM",
+		"行政相对人代码_1 (统一社会信用代码)（必填）":     "CF_XDR_SHXYM",
 	} {
 		got := ""
 		if c, ok := d.Column(header); ok && c.Field != nil {

@@ -182,9 +182,16 @@ func (d *Dictionary) Column(header string) (Column, bool) {
 // 行政相对人代码_2(税务登记号) only the note counts. A note that is another column's
 // name elsewhere makes the header mean neither.
 func (d *Dictionary) noted(header string) (Column, bool) {
-	at := strings.IndexAny(header, "([【〔")
+	const brackets = "([【〔"
+	at := strings.LastIndexAny(header, brackets)
 	if at < 0 {
 		return Column{}, false
+	}
+	if before := header[:at]; strings.ContainsAny(before, brackets) {
+		if c, ok := d.Name(before); ok {
+			return c, true
+		}
+		return d.noted(before)
 	}
 	name, note := headerKey(header[:at]), header[at:]
 	named, ok := d.headers[headerKey(note)]
