@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -125,5 +126,108 @@ func TestErasingDropsASnapshotHalfReceived(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestErasedBodiesAreGone(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	s := w.open(dir)
+	w.tell(s, "A1 B1, C1")
+	want := must[[]exchange.Entry](t)(s.Entries(0, 10))
+	segment := func(dir string) []byte {
+		return must[[]byte](t)(os.ReadFile(filepath.Join(dir, "000001", "segments", "00000001.seg")))
+	}
+	for range 2 { // erasing twice is like once
+		if err := s.Erase(1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if bytes.Contains(segment(dir), want[1].Body) {
+		t.Error("the body is still on the disk")
+	}
+	if !bytes.Contains(segment(dir), want[0].Body) {
+		t.Error("another body is gone")
+	}
+	got := must[[]exchange.Entry](t)(s.Entries(0, 10))
+	for i := range got {
+		if (got[i].Body == nil) != (i == 1) || !bytes.Equal(got[i].RawHeader, want[i].RawHeader) {
+			t.Errorf("entry %d after erasing", i)
+		}
+	}
+	if err := s.Erase(99); !errors.Is(err, exchange.ErrNotFound) {
+		t.Error(err)
+	}
+
+	// The erased entry stays erased in a snapshot, and proofs hold.
+	point := pointOf(s)
+	stream, length := exported(t, s, point.Size)
+	if int64(len(stream)) != length {
+		t.Errorf("%d bytes, %d were announced", len(stream), length)
+	}
+	receiverDir := t.TempDir()
+	receiver := w.open(receiverDir)
+	must[any](t)(receiver.Stage(point, bytes.NewReader(stream)))
+	if err := receiver.Install(point); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := dump(t, s), dump(t, receiver); a != b {
+		t.Errorf("two ledgers:\n%s\n%s", a, b)
+	}
+	if again, length := exported(t, receiver, point.Size); !bytes.Equal(again, stream) || length != int64(len(stream)) {
+		t.Error("the receiver passes on something else")
+	}
+	w.tell(s, "A2")
+	w.tell(receiver, "A2")
+	for _, open := range []*Store{s, receiver} {
+		if err := open.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if report := must[Report](t)(Check(open.config.Dir, &w.genesis, nil)); !report.OK() || report.Erased != 1 {
+			t.Errorf("%+v", report)
+		}
+	}
+}
+
+// The process ends after the intent to erase is durable and before the slots
+// are overwritten. The entry is given out no more, also not to another node,
+// and opening finishes what was begun.
+func TestErasingIsFinishedOnOpening(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	s := w.open(dir)
+	w.tell(s, "A1 B1")
+	if err := s.Sync(s.Head().RaftIndex); err != nil {
+		t.Fatal(err)
+	}
+	e := must[[]exchange.Entry](t)(s.Entries(1, 1))[0]
+	if err := s.live.intend([]exchange.Entry{e}); err != nil {
+		t.Fatal(err)
+	}
+	if got := must[[]exchange.Entry](t)(s.Entries(1, 1))[0]; got.Body != nil {
+		t.Error("still given out")
+	}
+	point := pointOf(s)
+	stream, length := exported(t, s, point.Size)
+	if int64(len(stream)) != length || bytes.Contains(stream, e.Body) {
+		t.Error("sent to another node")
+	}
+	must[any](t)(w.temporary().Stage(point, bytes.NewReader(stream)))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	name := filepath.Join(dir, "000001", "segments", "00000001.seg")
+	for _, want := range []bool{true, false} { // on the disk, before and after
+		if got := bytes.Contains(must[[]byte](t)(os.ReadFile(name)), e.Body); got != want {
+			t.Errorf("on the disk: %v, want %v", got, want)
+		}
+		s = w.open(dir)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if report := must[Report](t)(Check(dir, &w.genesis, nil)); !report.OK() || report.Erased != 1 {
+		t.Errorf("%+v", report)
 	}
 }
