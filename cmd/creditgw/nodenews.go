@@ -56,28 +56,16 @@ func (n *news) Since(size uint64) []byte {
 	if !ok || latest.Size <= size {
 		return nil
 	}
-	raw, err := n.chain(b, latest)
+	var raw []byte
+	chain, err := b.Chain(latest)
+	if err == nil {
+		raw, err = chain.Marshal()
+	}
 	if err != nil {
 		n.logger("no news for a node that was away", "error", err)
 		return nil
 	}
 	return raw
-}
-
-func (n *news) chain(b *receipt.Builder, latest peers.Checkpoint) ([]byte, error) {
-	d, err := n.store.DirectoryAt(latest.Size)
-	if err != nil {
-		return nil, err
-	}
-	roster, err := d.MarshalBinary()
-	if err != nil {
-		return nil, err
-	}
-	handovers, err := b.Handovers(latest.Size)
-	if err != nil {
-		return nil, err
-	}
-	return peers.Chain{Checkpoint: string(latest.Marshal()), Handovers: handovers, Roster: roster}.Marshal()
 }
 
 // Learn follows a chain from the founders' witnesses; whoever sent it need not

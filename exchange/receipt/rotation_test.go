@@ -144,6 +144,30 @@ func TestReceiptsOutliveRotationsAndDepartures(t *testing.T) {
 	}
 }
 
+// A node that was away is told who takes part by now, however many regions have
+// cosigned: all of them, or just enough. Too few tell it nothing.
+func TestChainForANodeThatWasAway(t *testing.T) {
+	w := newWorld(t)
+	w.rotateWitness(beijing)
+	for _, by := range [][]peers.Region{founders, {beijing, tianjin, hebei}, {beijing, tianjin}} {
+		w.commit(tianjin, w.notes(tianjin, 1)...)
+		chain, err := w.builder().Chain(w.keep(by...))
+		if len(by) < 3 {
+			if err == nil {
+				t.Errorf("a chain with %d cosignatures", len(by))
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		roster, size, err := peers.JudgeChain(&w.genesis, must[[]byte](t)(chain.Marshal()))
+		if err != nil || size != w.store.Head().Size || roster.Root() != w.store.Directory().Root() {
+			t.Errorf("by %d regions, size %d: %v", len(by), size, err)
+		}
+	}
+}
+
 // At the very size of a change those before it judge. A checkpoint of that size
 // that only those behind it have cosigned is kept too; the receipt has the
 // other one. A node that has neither says so.
