@@ -35,7 +35,8 @@ type Event struct {
 	Erasing     *RecordsErased `cbor:"14,keyasint,omitempty"`
 	LocalErased *LocalErased   `cbor:"15,keyasint,omitempty"`
 
-	Asked *SubjectAsked `cbor:"16,keyasint,omitempty"`
+	Asked  *SubjectAsked `cbor:"16,keyasint,omitempty"`
+	Reread *LedgerReread `cbor:"17,keyasint,omitempty"`
 }
 
 // NextSlot is the first vault slot behind those that the event is the first to
@@ -227,4 +228,10 @@ type LedgerFollowed struct {
 	Slots     uint64       `cbor:"4,keyasint"`
 	Root      sm.Digest    `cbor:"5,keyasint"` // at size To, checked again on start
 	Region    peers.Region `cbor:"6,keyasint"`
+}
+
+// LedgerReread takes notes back: what was followed from leaf From on was another
+// ledger, and counts as never read. The slots that it took stay taken.
+type LedgerReread struct {
+	From uint64 `cbor:"1,keyasint"`
 }

@@ -197,6 +197,27 @@ var diskChecks = []mutant{
 		pkg:   "./cmd/creditgw", run: "^TestABackupUnderLoadLosesNothing$",
 	},
 	{
+		check: "notes of a fork are taken back",
+		file:  "exchange/casebook/erasures.go",
+		old:   `return at < r.at && n.To > r.from`,
+		new:   `return false && n.To > r.from`,
+		pkg:   "./exchange/casebook", run: "^TestNotesOfAForkedLedger",
+	},
+	{
+		check: "a casebook that has folded what is taken back",
+		file:  "exchange/casebook/followed.go",
+		old:   `if f.meta.Followed > r.From {`,
+		new:   `if false {`,
+		pkg:   "./exchange/casebook", run: "^TestWhatStopsTheFold$",
+	},
+	{
+		check: "what was erased by a fork",
+		file:  "cmd/creditgw/amendment.go",
+		old:   `case a.forked > 0 && namesLeaves(e):`,
+		new:   `case false:`,
+		pkg:   "./cmd/creditgw", run: "^TestAJournalIsTakenBack",
+	},
+	{
 		check: "signature of a backup",
 		file:  "exchange/backup/read.go",
 		old:   `if err := key.Verify(sm.LabelBackup, r.ledger, r.raw, r.signed); err != nil {`,

@@ -5,12 +5,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
@@ -140,6 +142,9 @@ func TestAStoppedRegionRejoinsByResync(t *testing.T) {
 	newPhone(home).await(records...)
 	c.agree()
 	n.stop()
+	// The last that it has read is not what the others have.
+	events := eventsOf(t, filepath.Join(n.dir, journalName))
+	forkJournal(t, filepath.Join(n.dir, journalName), n.region, events)
 	halted := filepath.Join(n.dir, witnessName, "halted")
 	if err := os.WriteFile(halted, []byte(`{"reason":"FORKED","size":9,"evidence":"e","at":"2026-04-01T12:00:00Z"}`), 0o600); err != nil {
 		t.Fatal(err)
@@ -175,6 +180,26 @@ func TestAStoppedRegionRejoinsByResync(t *testing.T) {
 	}
 	newPhone(home).await(n.submit(exchange.WaitCommitted, n.notices(home.region, 2)...)...)
 	c.agree()
+}
+
+// forkJournal adds a note of a ledger that nobody else has.
+func forkJournal(t *testing.T, dir string, region peers.Region, events []exchange.Event) {
+	t.Helper()
+	note := exchange.LedgerFollowed{Region: region, Root: sm.Sum([]byte("another ledger"))}
+	for _, e := range events {
+		if e.Followed != nil {
+			note.From = e.Followed.To
+		}
+	}
+	note.To = note.From + 3
+	j, err := journal.Open(journal.Config{Dir: dir, Fatal: func(err error) { t.Error(err) }})
+	if err == nil {
+		_, err = j.Append(t.Context(), exchange.Event{At: time.Now(), Followed: &note})
+		err = errors.Join(err, j.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // fileDigests are the node's files that mean something, with their SM3.

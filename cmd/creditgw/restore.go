@@ -65,7 +65,7 @@ func (p *program) restore(f restoreFlags, path string) error {
 	if err != nil {
 		return err
 	}
-	return p.rebuild(f, dir, &genesis, old, pass, path)
+	return p.rebuild(f, dir, restoring{genesis: &genesis, recovered: old, signer: f.signer}, pass, path)
 }
 
 // target is where the new node comes to be. It checks what the flags say of it.
@@ -83,7 +83,7 @@ func (f restoreFlags) target() (dir string, err error) {
 }
 
 // rebuild makes a new node in dir of a backup and what opens it.
-func (p *program) rebuild(f restoreFlags, dir string, genesis *peers.Genesis, old recovered, pass passphrases, path string) (err error) {
+func (p *program) rebuild(f restoreFlags, dir string, r restoring, pass passphrases, path string) (err error) {
 	// Everything is made beside its place, and gets its name when it is whole.
 	temp := dir + ".restoring"
 	if err := os.Mkdir(temp, 0o700); err != nil {
@@ -94,7 +94,7 @@ func (p *program) rebuild(f restoreFlags, dir string, genesis *peers.Genesis, ol
 			err = errors.Join(err, os.RemoveAll(temp))
 		}
 	}()
-	r := restoring{dir: temp, genesis: genesis, recovered: old, signer: f.signer}
+	r.dir = temp
 	if err := r.read(path); err != nil {
 		return &message{
 			Text: text{"备份不能用", "the backup can't be used"}, Cause: err,

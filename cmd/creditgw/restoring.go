@@ -67,6 +67,9 @@ type restoring struct {
 	genesis   *peers.Genesis
 	recovered recovered
 	signer    string // key id that the operator names, "" for the genesis's
+	// common, after a fork, is up to where the journal's notes are of the others'
+	// ledger too.
+	common *uint64
 
 	lost     peers.Member // as the backup has it
 	manifest backup.Manifest
@@ -160,18 +163,13 @@ func (r *restoring) private(now time.Time) (err error) {
 		return err
 	}
 	r.nextSlot = 1
-	cut := false
+	last := amendment{common: r.common}
 	err = j.Read(1, func(at exchange.Position, e exchange.Event) error {
 		r.events, r.nextSlot = at, max(r.nextSlot, e.NextSlot())
-		cut = cut || e.Cut != nil
-		return nil
+		return last.look(at, &e)
 	})
-	if err == nil && cut {
-		// The lost node's key signs no more, and it may have cut otherwise since:
-		// what was under way and is not on the ledger is cut anew.
-		_, err = j.Append(context.Background(), exchange.Event{
-			At: now, Refused: &exchange.BatchRefused{Seq: 1, Code: exchange.CodeUnknownKey},
-		})
+	if events := last.events(now); err == nil && len(events) > 0 {
+		_, err = j.Append(context.Background(), events...)
 	}
 	if err = errors.Join(err, j.Close(), fault); err != nil {
 		return err

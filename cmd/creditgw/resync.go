@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"github.com/xinqiao/creditgw/peers/witness"
 )
 
 func (p *program) resyncCommand() *cobra.Command {
@@ -15,8 +17,8 @@ func (p *program) resyncCommand() *cobra.Command {
 		Use:   "resync --dir DIR --to NEW --addr HOST:PORT",
 		Short: p.Say(text{"账本分叉之后，以新节点身份重新加入", "after a fork: rejoin as a new node"}),
 		Long: p.Say(text{
-			"把已停节点独有的内容（流水日志、密钥槽、令牌）搬到一个新节点，原目录连同证据原样保留。新节点没有 Raft 日志和账本，\n由各地区批准（node-add，然后 promote）后，从有多数见证的快照取得账本。已经据分叉账本读过的条目在建案卷库时会被拒绝。",
-			"Takes what only the stopped node has (journal, vault, tokens) to a new node, and leaves its directory with the\nevidence as it is. The new node has neither Raft log nor ledger: once the regions have approved it (node-add,\nthen promote) it gets the ledger by a witnessed snapshot. A journal that has read forked entries is refused when\nthe casebook is built."}),
+			"把已停节点独有的内容（流水日志、密钥槽、令牌）搬到一个新节点，原目录连同证据原样保留。新节点没有 Raft 日志和账本，\n由各地区批准（node-add，然后 promote）后，从有多数见证的快照取得账本。据分叉账本读过、其他地区未见证的条目作废，由新节点重读。",
+			"Takes what only the stopped node has (journal, vault, tokens) to a new node, and leaves its directory with the\nevidence as it is. The new node has neither Raft log nor ledger: once the regions have approved it (node-add,\nthen promote) it gets the ledger by a witnessed snapshot. What the journal has read of a forked ledger, behind\nwhat the regions have witnessed, counts for nothing and is read again."}),
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return p.resync(from, f) },
 	}
@@ -57,7 +59,23 @@ func (p *program) resync(from string, f restoreFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.Remove(path)) }()
-	f.signer = self.Node.Key.ID().String() // it has just signed
-	old := recovered{region: self.Region, decryption: keys.Decryption, added: keys.Spare.Decryption, idSecret: keys.IDSecret}
-	return p.rebuild(f, dir, &genesis, old, pass, path)
+	r := restoring{
+		genesis: &genesis, signer: self.Node.Key.ID().String(), // it has just signed
+		recovered: recovered{region: self.Region, decryption: keys.Decryption, added: keys.Spare.Decryption, idSecret: keys.IDSecret},
+	}
+	if r.common, err = commonLedger(from); err != nil {
+		return err
+	}
+	return p.rebuild(f, dir, r, pass, path)
+}
+
+// commonLedger is up to where a forked node's ledger is surely the others' too:
+// what enough regions have cosigned with its own root. It is nil when the node was
+// not stopped by a fork.
+func commonLedger(dir string) (*uint64, error) {
+	r, err := witness.Check(filepath.Join(dir, witnessName))
+	if err != nil || r.Halted != witness.HaltForked && r.Halted != witness.HaltRewritten {
+		return nil, err
+	}
+	return &r.Witnessed, nil
 }

@@ -114,7 +114,7 @@ func (c *Casebook) step(ctx context.Context, next exchange.Position) error {
 		return err
 	}
 	for i := range group {
-		if note := group[i].Followed; note != nil {
+		if note := group[i].Followed; note != nil && !c.ahead.takenBack(group[i].at, note) {
 			if group[i].leaves, err = c.read(ctx, note); err != nil {
 				return fmt.Errorf("casebook: event %d: %w", group[i].at, err)
 			}
@@ -196,7 +196,9 @@ func (f *fold) fold(e *event) error {
 	case e.Refused != nil:
 		f.refused(e.Refused)
 	case e.Followed != nil:
-		err = f.followed(e.Followed, e.leaves)
+		if e.leaves != nil { // nil: it is taken back
+			err = f.followed(e.Followed, e.leaves)
+		}
 	case e.Ordered != nil:
 		f.orderedLocal(e.Ordered)
 	case e.Erasing != nil:
@@ -205,6 +207,8 @@ func (f *fold) fold(e *event) error {
 		f.erasedLocal(e.LocalErased)
 	case e.Asked != nil:
 		f.asked(e.Asked)
+	case e.Reread != nil:
+		err = f.reread(e.Reread)
 	default:
 		err = errors.New("of a kind that this binary does not know")
 	}

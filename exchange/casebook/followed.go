@@ -67,6 +67,14 @@ func (l *leaves) take(slots slotRun, region peers.Region) error {
 	return nil
 }
 
+// reread has nothing left to do, for what is taken back was not read at all.
+func (f *fold) reread(r *exchange.LedgerReread) error {
+	if f.meta.Followed > r.From {
+		return fmt.Errorf("the journal takes back what it followed from leaf %d on, and %d leaves are folded", r.From, f.meta.Followed)
+	}
+	return nil
+}
+
 // followed takes all leaves of a note in order.
 func (f *fold) followed(n *exchange.LedgerFollowed, l *leaves) error {
 	if n.From != f.meta.Followed {

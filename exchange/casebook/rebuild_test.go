@@ -216,6 +216,10 @@ func TestWhatStopsTheFold(t *testing.T) {
 	if err := run(otherRoot{tj.journal}, "fresh"); !strings.Contains(err.Error(), "not the ledger") {
 		t.Errorf("another root: %v", err)
 	}
+	must[exchange.Position](t)(tj.journal.Append(t.Context(), exchange.Event{Reread: &exchange.LedgerReread{}}))
+	if err := run(tj.journal, "casebook"); !strings.Contains(err.Error(), "takes back") {
+		t.Errorf("leaves that are folded already: %v", err)
+	}
 
 	cfg := tj.config("casebook", tj.journal)
 	cfg.Region = beijing
@@ -230,6 +234,69 @@ type otherRoot struct{ exchange.Journal }
 func (o otherRoot) Read(from exchange.Position, visit func(exchange.Position, exchange.Event) error) error {
 	return o.Journal.Read(from, func(at exchange.Position, e exchange.Event) error {
 		if e.Followed != nil {
+			e.Followed.Root[0] ^= 1
+		}
+		return visit(at, e)
+	})
+}
+
+// A region has read the last leaves of a forked ledger. With that taken back, its
+// casebook is built on the ledger of the others, and reads what they hold there;
+// what it had accepted itself is known as before.
+func TestNotesOfAForkedLedgerAreTakenBack(t *testing.T) {
+	w := newWorld(t)
+	tj, bj := w.members[tianjin], w.members[beijing]
+	first := tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing})[0]
+	tj.drain()
+	bj.follow()
+	common := bj.book.Followed()
+	own := bj.submit("s-2", notice{no: "2", firm: tianjinFirm, home: tianjin})[0]
+	bj.drain()
+	second := tj.submit("s-3", notice{no: "3", firm: beijingFirm, home: beijing})[0]
+	tj.drain()
+	forkedAt := bj.journal.Last()
+	bj.follow() // to the casebook that is built below, another ledger
+	after := bj.submit("s-4", notice{no: "4", firm: tianjinFirm, home: tianjin})[0]
+	bj.stop()
+
+	forked := forkedAfter{bj.journal, forkedAt}
+	cfg := bj.config("refused", forked)
+	cfg.Fatal = func(error) {}
+	book := must[*casebook.Casebook](t)(casebook.Open(cfg))
+	if err := book.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "not the ledger") {
+		t.Errorf("a forked note: %v", err)
+	}
+	if err := book.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	at := must[exchange.Position](t)(bj.journal.Append(t.Context(), exchange.Event{Reread: &exchange.LedgerReread{From: common}}))
+	again, stop := bj.open("again", forked)
+	defer stop()
+	waitFor(t, again, at)
+	if again.Followed() != common {
+		t.Errorf("it has read %d leaves, and %d are common", again.Followed(), common)
+	}
+	bj.book = again
+	bj.follow()
+	for id, want := range map[exchange.EntryID]exchange.State{
+		first: exchange.StateCommitted, own: exchange.StateCommitted, second: exchange.StateCommitted, after: exchange.StateAccepted,
+	} {
+		if r := bj.record(id); r.State != want {
+			t.Errorf("record %s is %q, want %q", id, r.State, want)
+		}
+	}
+}
+
+// forkedAfter is a journal whose next note behind a position is of another ledger.
+type forkedAfter struct {
+	exchange.Journal
+	after exchange.Position
+}
+
+func (j forkedAfter) Read(from exchange.Position, visit func(exchange.Position, exchange.Event) error) error {
+	return j.Journal.Read(from, func(at exchange.Position, e exchange.Event) error {
+		if e.Followed != nil && at == j.after+1 {
 			e.Followed.Root[0] ^= 1
 		}
 		return visit(at, e)

@@ -32,6 +32,7 @@ type storedEvent struct {
 	Erasing     *exchange.RecordsErased `cbor:"14,keyasint,omitempty"`
 	LocalErased *exchange.LocalErased   `cbor:"15,keyasint,omitempty"`
 	Asked       *exchange.SubjectAsked  `cbor:"16,keyasint,omitempty"`
+	Reread      *exchange.LedgerReread  `cbor:"17,keyasint,omitempty"`
 }
 
 type storedOpened struct {
@@ -84,7 +85,7 @@ func marshalEvent(e *exchange.Event) ([]byte, error) {
 	s := storedEvent{
 		At: e.At.UnixMilli(), Rows: e.Rows, Closed: e.Closed, Register: e.Register, Unbound: e.Unbound,
 		Authored: e.Authored, Cut: e.Cut, Refused: e.Refused, Followed: e.Followed,
-		Ordered: e.Ordered, Erasing: e.Erasing, LocalErased: e.LocalErased, Asked: e.Asked,
+		Ordered: e.Ordered, Erasing: e.Erasing, LocalErased: e.LocalErased, Asked: e.Asked, Reread: e.Reread,
 	}
 	if e.Opened != nil {
 		s.Opened = &storedOpened{*e.Opened, e.Opened.ReceivedAt.UnixMilli()}
@@ -117,7 +118,7 @@ func unmarshalEvent(raw []byte) (exchange.Event, error) {
 	e := exchange.Event{
 		At: instant(s.At), Rows: s.Rows, Closed: s.Closed, Register: s.Register, Unbound: s.Unbound,
 		Authored: s.Authored, Cut: s.Cut, Refused: s.Refused, Followed: s.Followed,
-		Ordered: s.Ordered, Erasing: s.Erasing, LocalErased: s.LocalErased, Asked: s.Asked,
+		Ordered: s.Ordered, Erasing: s.Erasing, LocalErased: s.LocalErased, Asked: s.Asked, Reread: s.Reread,
 	}
 	if s.Opened != nil {
 		e.Opened = &s.Opened.SubmissionOpened
@@ -144,7 +145,7 @@ func (s *storedEvent) kinds() int {
 	n := 0
 	for _, set := range []bool{s.Opened != nil, s.Rows != nil, s.Closed != nil, s.Register != nil, s.Bound != nil,
 		s.Unbound != nil, s.Acks != nil, s.Authored != nil, s.Cut != nil, s.Refused != nil, s.Followed != nil,
-		s.Ordered != nil, s.Erasing != nil, s.LocalErased != nil, s.Asked != nil} {
+		s.Ordered != nil, s.Erasing != nil, s.LocalErased != nil, s.Asked != nil, s.Reread != nil} {
 		if set {
 			n++
 		}

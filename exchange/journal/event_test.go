@@ -63,6 +63,7 @@ func oneOfEach() []exchange.Event {
 			{Place: 7, Local: true, ID: digest(11), Slots: []uint64{3, 4}, Code: "c", Subject: []byte{12}}}}},
 		{At: noon, LocalErased: &exchange.LocalErased{Records: []exchange.EntryID{digest(12)}, At: 13, Scope: scope}},
 		{At: noon, Asked: &exchange.SubjectAsked{Slot: 7, USCC: []byte{16}}},
+		{At: noon, Reread: &exchange.LedgerReread{From: 17}},
 	}
 }
 

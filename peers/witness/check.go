@@ -16,6 +16,10 @@ import (
 type Report struct {
 	Signed      uint64 // size that was signed last, 0 before the first
 	Checkpoints uint64 // kept, handovers included
+	// Witnessed is the size of the newest of them: the node's own ledger had its
+	// root when it was kept.
+	Witnessed uint64
+	Halted    HaltReason // "" for a node that goes on
 }
 
 // Check reads what a stopped witness, or a copy of a running one's, holds in
@@ -32,7 +36,10 @@ func Check(dir string) (Report, error) {
 		err = fmt.Errorf("%s: %w", filepath.Join(dir, stateName), err)
 	}
 	r.Signed = state.Checkpoint.Size
-	_, haltErr := readHalt(dir)
+	halt, haltErr := readHalt(dir)
+	if halt != nil {
+		r.Halted = halt.Reason
+	}
 	return r, errors.Join(err, haltErr, r.history(filepath.Join(dir, historyName)))
 }
 
@@ -61,6 +68,7 @@ func (r *Report) history(path string) (err error) {
 					return fmt.Errorf("%s: %w", path, err)
 				}
 				r.Checkpoints++
+				r.Witnessed = max(r.Witnessed, c.Size)
 				return nil
 			})
 			if err != nil {
