@@ -184,10 +184,10 @@ var diskChecks = []mutant{
 	},
 	{
 		check: "cuts of a lost node are void",
-		file:  "cmd/creditgw/restoring.go",
-		old:   `if err == nil && cut {`,
-		new:   `if false && cut {`,
-		pkg:   "./cmd/creditgw", run: "^TestALostNodeIsRestoredAsAnotherOne$",
+		file:  "cmd/creditgw/amendment.go",
+		old:   `if a.cut {`,
+		new:   `if false {`,
+		pkg:   "./cmd/creditgw", run: "^TestWhatTheLostNodeHasCut",
 	},
 	{
 		check: "backup sealed to the key in force",
@@ -198,7 +198,7 @@ var diskChecks = []mutant{
 	},
 	{
 		check: "notes of a fork are taken back",
-		file:  "exchange/casebook/erasures.go",
+		file:  "exchange/casebook/ahead.go",
 		old:   `return at < r.at && n.To > r.from`,
 		new:   `return false && n.To > r.from`,
 		pkg:   "./exchange/casebook", run: "^TestNotesOfAForkedLedger",

@@ -51,3 +51,19 @@ func TestAJournalIsTakenBackToTheCommonLedger(t *testing.T) {
 		}
 	}
 }
+
+// The key that signed them ends: batches that were cut are void, whatever has
+// become of them, and with none there is nothing to say.
+func TestWhatTheLostNodeHasCutIsVoid(t *testing.T) {
+	a := amendment{}
+	if events := a.events(time.Now()); len(events) != 0 {
+		t.Errorf("of nothing: %+v", events)
+	}
+	if err := a.look(1, &exchange.Event{Cut: &exchange.BatchCut{}}); err != nil {
+		t.Fatal(err)
+	}
+	events := a.events(time.Now())
+	if len(events) != 1 || events[0].Refused == nil || events[0].Refused.Seq != 1 || !events[0].Refused.Item.IsZero() {
+		t.Errorf("%+v", events)
+	}
+}

@@ -77,9 +77,6 @@ func TestABackupUnderLoadLosesNothing(t *testing.T) {
 	creditgw(t, "member", "key-add", "--purpose", "decryption", "--dir", lost.dir,
 		"--passphrase-file", lost.file("passphrase"), "--recovery-passphrase-file", lost.file("recovery"))
 	c.decide(readChange(t, lost, "key-add-decryption.json"))
-	lost.stop()
-	lost.start()
-	lost.awaitReady()
 	c.decide(peers.Change{Change: peers.ChangeKeyRetire, Region: lost.region, Purpose: "decryption", KeyID: old[:]})
 	received = append(received, origin.submit(exchange.WaitCommitted, origin.notices(lost.region, 3)...)...)
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/xinqiao/creditgw/exchange/journal"
+	"github.com/xinqiao/creditgw/peers"
 )
 
 // backupSocketName is where a running node hands out backups. Its directory is
@@ -64,7 +65,8 @@ func (n *node) backup(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Trailer", backupMade)
 	w.Header().Add("Trailer", backupFault)
 	source := backupSource{
-		dir: n.cfg.Dir, ledger: n.cfg.Genesis.LedgerID(), self: n.cfg.Self, keys: n.cfg.Keys,
+		dir: n.cfg.Dir, ledger: n.cfg.Genesis.LedgerID(), self: n.cfg.Self,
+		keys: n.keys.with(n.named(peers.PurposeDecryption)),
 		head: n.store.Head(), directory: n.store.Directory(), vault: n.vault, rand: n.cfg.Rand, now: n.cfg.Wall,
 		journal: func() (*journal.Cut, error) { return n.journal.Cut(), nil },
 	}

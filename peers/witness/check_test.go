@@ -35,7 +35,7 @@ func TestCheckNamesTheFileThatReadsDifferently(t *testing.T) {
 	if err := (&stateFile{dir: dir}).write(State{Index: 4, Term: 1, Checkpoint: c}); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := Check(dir); err != nil || r != (Report{Signed: 9, Checkpoints: 2}) {
+	if r, err := Check(dir); err != nil || r != (Report{Signed: 9, Checkpoints: 2, Witnessed: 9}) {
 		t.Errorf("%+v, %v", r, err)
 	}
 
