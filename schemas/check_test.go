@@ -225,6 +225,8 @@ func TestNormalisations(t *testing.T) {
 		{"CF_JDRQ=2026-06-23T16:00:00+0000", []NormalisationCode{DateText}},
 		{"CF_JDRQ=2026年6月24日星期三", []NormalisationCode{DateText}},
 		{"CF_JDRQ=2026/6/24（周三） 下午 3:05", []NormalisationCode{FullWidth, DateText}},
+		{"CF_JDRQ=二〇二六年六月二十四日", []NormalisationCode{DateText}},
+		{"CF_JDRQ=2026年6月24号", []NormalisationCode{DateText}},
 		{"CF_JDRQ=２０２６年６月２４日", []NormalisationCode{FullWidth, DateText}},
 		{"CF_JDRQ=２０２６／０６／２４", []NormalisationCode{FullWidth}},
 		{"CF_JDRQ=46197", []NormalisationCode{SerialDate}},

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -9,7 +10,7 @@ import (
 
 // writtenDate is a date in any of the forms met in files, with or without a day
 // of the week and a time of day behind it.
-var writtenDate = regexp.MustCompile(`^(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?` +
+var writtenDate = regexp.MustCompile(`^(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*[日号]?` +
 	`(?:\s*\(?(?:星期|周)[一二三四五六日天]\)?)?(?:(?:[T\s]|上午|下午|AM|PM)*\d{1,2}\s*[:时].*)?$`)
 
 // Spreadsheet serials of 1990-01-01 and 2100-01-01 in the 1900 date system;
@@ -39,7 +40,7 @@ func parseDate(s string, date1904 bool) (Date, NormalisationCode, bool) {
 		if date, ok := parseMoment(s); ok {
 			return date, code, date >= earliest
 		}
-		m := writtenDate.FindStringSubmatch(s)
+		m := writtenDate.FindStringSubmatch(inFigures(s))
 		if m == nil {
 			return "", "", false
 		}
@@ -50,6 +51,32 @@ func parseDate(s string, date1904 bool) (Date, NormalisationCode, bool) {
 	d, _ := strconv.Atoi(day)
 	date := newDate(y, m, d)
 	return date, code, date >= earliest
+}
+
+// numeralRun is a number of a day in words, 二〇二六年六月二十四日.
+var numeralRun = regexp.MustCompile(`[〇零○一二三四五六七八九十]+`)
+
+// inFigures writes a day in words as one in figures.
+func inFigures(date string) string {
+	day, rest, ok := strings.Cut(date, "日")
+	if !ok {
+		return date
+	}
+	return numeralRun.ReplaceAllStringFunc(day, figures) + "日" + rest
+}
+
+// figures reads 二〇二六 digit by digit, and 十, 十二 and 二十四 as numbers below a
+// hundred.
+func figures(words string) string {
+	tens, ones, ok := strings.Cut(words, "十")
+	if ok {
+		return figures(cmp.Or(tens, "一")) + figures(cmp.Or(ones, "〇"))
+	}
+	var out strings.Builder
+	for _, r := range words {
+		out.WriteByte('0' + byte(numeralValue(r)))
+	}
+	return out.String()
 }
 
 // earliest is the first day that a date of ours can be.

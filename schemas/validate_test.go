@@ -61,12 +61,13 @@ func holdsFloat(value any) bool {
 	return false
 }
 
-func requireOneVerdict(t *testing.T, record []byte) {
+func requireOneVerdict(t *testing.T, record []byte) (valid bool) {
 	t.Helper()
 	published, built := bySchema(record), kindForTest().Validate(record)
 	if (published == nil) != (built == nil) {
 		t.Errorf("%x\nby the schema: %v\nby its checks: %v", record, published, built)
 	}
+	return published == nil
 }
 
 // TestOneVerdict puts values that lie on the edge of something in the place of
@@ -120,9 +121,7 @@ func TestOneVerdict(t *testing.T) {
 			}
 			for _, edge := range tried {
 				changed[name] = edge
-				record := must(canonicalEncoding.Marshal(changed))
-				requireOneVerdict(t, record)
-				verdicts[bySchema(record) == nil]++
+				verdicts[requireOneVerdict(t, must(canonicalEncoding.Marshal(changed)))]++
 			}
 		}
 	}
