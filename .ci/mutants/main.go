@@ -135,8 +135,10 @@ func (m mutant) try(ctx context.Context, dir string) (caught string, err error) 
 	if err := errors.Join(os.WriteFile(replacement, altered, 0o600), os.WriteFile(overlayFile, overlay, 0o600)); err != nil {
 		return "", err
 	}
-	out, err := exec.CommandContext(ctx, "go", "test", "-overlay", overlayFile, "-vet=off", "-count=1", "-failfast",
-		"-timeout", limit.String(), "-run", m.run, m.pkg).CombinedOutput()
+	cmd := exec.CommandContext(ctx, "go", "test", "-vet=off", "-count=1", "-failfast", "-timeout", limit.String(), "-run", m.run, m.pkg)
+	// In the environment, so that a test which builds a program builds this one.
+	cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlayFile)
+	out, err := cmd.CombinedOutput()
 	switch {
 	case err == nil:
 		return "", errors.New("NOT CAUGHT")
