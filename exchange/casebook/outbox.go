@@ -167,6 +167,11 @@ func (f *fold) stranger(le *exchange.Entry) {
 	f.cfg.Logger.Error("the ledger holds an entry of this region that its journal does not know",
 		"entry", le.Header.ID, "index", le.Index, "batch", le.Batch.Preamble.Seq)
 	f.park(le, entry{}, CodeNotOurs)
+	if le.Header.Kind == exchange.KindAcknowledgement {
+		for _, to := range le.Header.Recipients { // its number is taken
+			f.count(countStatements+string(to), 1)
+		}
+	}
 }
 
 // Standings answers for each key digest; a zero ID means none stands.

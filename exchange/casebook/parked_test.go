@@ -170,6 +170,36 @@ func TestAnIDIsTakenOnce(t *testing.T) {
 	}
 }
 
+// A node that was lost has told an origin something since the backup that this one
+// was made of. The next statement has the number behind, and so an id of its own.
+func TestAStatementOfTheLostNodeCounts(t *testing.T) {
+	w := newWorld(t)
+	tj, bj := w.members[tianjin], w.members[beijing]
+	ids := tj.submit("s-1", notice{no: "1", firm: beijingFirm, home: beijing}, notice{no: "2", firm: beijingFirm, home: beijing})
+	tj.drain()
+	lost := &region{world: w, name: beijing, batch: bj.batch, decryption: bj.decryption, dir: t.TempDir()}
+	lost.start()
+	for _, r := range []*region{lost, bj} {
+		r.bind(beijingFirm)
+		r.follow()
+	}
+	for i, r := range []*region{lost, bj} {
+		r.acknowledge(r.feed(0)[i].ID, exchange.AckRead)
+	}
+	lost.answer()
+	lost.drain()
+	bj.follow()
+	bj.seq, bj.previous = bj.ledger.LastBatch(beijing)
+	bj.answer()
+	bj.drain()
+	tj.follow()
+	for _, id := range ids {
+		if d := tj.record(id).Deliveries; len(d) != 1 || d[0].State != exchange.AckRead {
+			t.Errorf("of record %s the origin heard %+v", id, d)
+		}
+	}
+}
+
 // Someone else signs for this region: it is kept and counted, nothing breaks.
 func TestAnEntryThatThisRegionNeverAuthored(t *testing.T) {
 	w := newWorld(t)

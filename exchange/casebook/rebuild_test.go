@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -142,7 +143,9 @@ func TestWhatACrashTookIsFoldedAgain(t *testing.T) {
 
 func waitFor(t testing.TB, book *casebook.Casebook, at exchange.Position) {
 	t.Helper()
-	if err := book.WaitFor(t.Context(), at); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := book.WaitFor(ctx, at); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -205,8 +208,11 @@ func TestWhatStopsTheFold(t *testing.T) {
 		cfg.Fatal = func(err error) { told = err }
 		book := must[*casebook.Casebook](t)(casebook.Open(cfg))
 		defer book.Close()
-		if err := book.Run(t.Context()); err == nil || told == nil || err.Error() != told.Error() {
-			t.Errorf("Run says %v, Fatal was told %v", err, told)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		err := book.Run(ctx)
+		if err == nil || told == nil || err.Error() != told.Error() {
+			t.Fatalf("Run says %v, Fatal was told %v", err, told)
 		}
 		return told
 	}
