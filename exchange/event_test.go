@@ -26,10 +26,11 @@ BatchRefused Seq=1 Code=2 Item=3
 EntryAuthored Entry=1 Slot=2 Key=3 Acked=4 Order=5 Report=6 Anchor=7
 ErasedItem Place=1 Local=2 ID=3 Slots=4 Code=5 Subject=6
 ErasureScope Node=1 Log=2 Backups=3
-Event At=1 Opened=2 Rows=3 Closed=4 Register=5 Bound=6 Unbound=7 Acks=8 Authored=9 Cut=10 Refused=11 Followed=12 Ordered=13 Erasing=14 LocalErased=15 Asked=16
+Event At=1 Opened=2 Rows=3 Closed=4 Register=5 Bound=6 Unbound=7 Acks=8 Authored=9 Cut=10 Refused=11 Followed=12 Ordered=13 Erasing=14 LocalErased=15 Asked=16 Reread=17
 FirmBound BoundAt=2 Subject=4 Slot=5 Proof=6
 FirmUnbound Subject=2
 LedgerFollowed From=1 To=2 FirstSlot=3 Slots=4 Root=5 Region=6
+LedgerReread From=1
 LocalErased Records=1 At=2 Scope=3
 LocalOrder Record=1 Order=2
 Order Reason=1 At=2 Now=3
