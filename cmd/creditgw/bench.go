@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -99,7 +98,7 @@ func (p *program) bench(ctx context.Context, f benchFlags) (err error) {
 	if err := f.check(); err != nil {
 		return err
 	}
-	dir, err := benchDir(f.dir)
+	dir, err := emptyDir(f.dir, "creditgw-bench-")
 	if err != nil {
 		return err
 	}
@@ -175,24 +174,6 @@ func (f *benchFlags) check() error {
 		return usageError(&message{Text: text{"--duration 太短", "--duration is too short"}})
 	}
 	return nil
-}
-
-// benchDir is an empty directory: each run founds a new ledger.
-func benchDir(dir string) (string, error) {
-	if dir == "" {
-		return os.MkdirTemp("", "creditgw-bench-")
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	names, err := os.ReadDir(dir)
-	if err != nil {
-		return "", err
-	}
-	if len(names) > 0 {
-		return "", usageError(&message{Text: text{dir + " 不是空目录", dir + " is not empty"}})
-	}
-	return filepath.Abs(dir)
 }
 
 func (p *program) reportBench(r benchReport) error {

@@ -72,7 +72,7 @@ func (p *program) demo(ctx context.Context, f demoFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	dir, err := demoDir(f.dir)
+	dir, err := emptyDir(f.dir, "creditgw-demo-")
 	if err != nil {
 		return err
 	}
@@ -113,10 +113,10 @@ func (p *program) demo(ctx context.Context, f demoFlags) (err error) {
 	return nil
 }
 
-// demoDir is an empty directory: the demonstration founds a new ledger.
-func demoDir(dir string) (string, error) {
+// emptyDir is a directory for a new ledger, made if none is named.
+func emptyDir(dir, prefix string) (string, error) {
 	if dir == "" {
-		return os.MkdirTemp("", "creditgw-demo-")
+		return os.MkdirTemp("", prefix)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
@@ -128,7 +128,7 @@ func demoDir(dir string) (string, error) {
 	if len(names) > 0 {
 		return "", usageError(&message{
 			Text: text{dir + " 不是空目录", dir + " is not empty"},
-			Hint: text{"演示每次新建一本账本，请换一个目录", "each demonstration founds a new ledger; choose another directory"},
+			Hint: text{"每次新建一本账本，请换一个目录", "each run founds a new ledger; choose another directory"},
 		})
 	}
 	return filepath.Abs(dir)

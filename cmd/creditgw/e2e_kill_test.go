@@ -31,6 +31,17 @@ type load struct {
 
 const rowsPerFile = 7
 
+// sendAll has loads send side by side until stop is called, which waits for what
+// is under way.
+func sendAll(loads []*load) (stop func()) {
+	ctx, end := context.WithCancel(context.Background())
+	var sending sync.WaitGroup
+	for _, l := range loads {
+		sending.Go(func() { l.run(ctx) })
+	}
+	return func() { end(); sending.Wait() }
+}
+
 // run sends files until ctx ends and finishes the one under way.
 func (l *load) run(ctx context.Context) {
 	for ctx.Err() == nil && l.err == nil {
@@ -111,12 +122,7 @@ func TestServeSurvivesKills(t *testing.T) {
 		loads[i] = &load{gateway: n, home: c.nodes[(i+1)%len(c.nodes)]}
 		apps[i] = newPhone(n)
 	}
-	ctx, end := context.WithCancel(context.Background())
-	var sending sync.WaitGroup
-	for _, l := range loads {
-		sending.Go(func() { l.run(ctx) })
-	}
-	stop := func() { end(); sending.Wait() }
+	stop := sendAll(loads)
 	defer stop()
 	for range kills {
 		leader := c.leader()

@@ -4,14 +4,12 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -45,12 +43,7 @@ func TestServeMembersChangeUnderLoad(t *testing.T) {
 	for _, l := range loads {
 		l.warm()
 	}
-	ctx, end := context.WithCancel(context.Background())
-	var sending sync.WaitGroup
-	for _, l := range loads {
-		sending.Go(func() { l.run(ctx) })
-	}
-	stop := func() { end(); sending.Wait() }
+	stop := sendAll(loads)
 	defer stop()
 
 	// 内蒙古 joins: at first it reads.
@@ -164,12 +157,7 @@ func TestServePromotesAnotherNode(t *testing.T) {
 	for _, l := range loads {
 		l.warm()
 	}
-	ctx, end := context.WithCancel(context.Background())
-	var sending sync.WaitGroup
-	for _, l := range loads {
-		sending.Go(func() { l.run(ctx) })
-	}
-	stop := func() { end(); sending.Wait() }
+	stop := sendAll(loads)
 	defer stop()
 
 	rest.decide(readChange(t, fresh, nodeAddName))
