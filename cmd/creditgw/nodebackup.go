@@ -34,7 +34,10 @@ func (n *node) serveBackups(ctx context.Context) error {
 	}
 	listener, err := net.Listen("unix", path)
 	if err != nil {
-		return err
+		return &message{
+			Text: text{"建不了备份用的套接字 " + path, "cannot make the socket for backups, " + path}, Cause: err,
+			Hint: text{"路径最多 107 个字节", "a path has 107 bytes at most"},
+		}
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
 		return errors.Join(err, listener.Close())
@@ -72,19 +75,14 @@ func (n *node) backup(w http.ResponseWriter, r *http.Request) {
 	}
 	began := n.cfg.Wall()
 	m, err := source.write(untilDone{r.Context(), w})
-	name, value := backupFault, ""
-	if err == nil {
-		var raw []byte
-		raw, err = json.Marshal(reportOf(m))
-		name, value = backupMade, string(raw)
-	}
-	if err != nil {
+	made, encodeErr := json.Marshal(reportOf(m))
+	if err = errors.Join(err, encodeErr); err != nil {
 		n.cfg.Logger.Error("no backup was made", "reason", err)
-		name, value = backupFault, err.Error()
-	} else {
-		n.cfg.Logger.Info("backed up", "events", m.Events, "size", m.Size, "took", n.cfg.Wall().Sub(began))
+		w.Header().Set(backupFault, err.Error())
+		return
 	}
-	w.Header().Set(name, value)
+	n.cfg.Logger.Info("backed up", "events", m.Events, "size", m.Size, "took", n.cfg.Wall().Sub(began))
+	w.Header().Set(backupMade, string(made))
 }
 
 // untilDone writes as long as the context stands.
