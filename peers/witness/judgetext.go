@@ -78,8 +78,8 @@ func (j *Judgment) doubt() {
 		j.leave("地区 %[1]s 节点自己的陈述：没有它的签名，只是其一面之词", "what the node of region %[1]s states itself: it has not signed it, and it is its word only", j.Region)
 	}
 	if j.strangers > 0 {
-		j.leave("%[1]d 项签名未作判断：签名密钥不是创始密钥（可能是之后加入或轮换的），请用 creditctl audit 对照账本核对",
-			"%[1]d signatures were not judged: their keys are not the founders' (they may have joined or been rotated later); creditctl audit judges them by the ledger", j.strangers)
+		j.leave("%[1]d 项签名未作判断：签名密钥不是创始密钥（可能是之后加入或轮换的），须按账本的目录核对",
+			"%[1]d signatures were not judged: their keys are not the founders' (they may have joined or been rotated later); the ledger's directory has them", j.strangers)
 	}
 	j.leave("发生的时间：证据上的时间只是写下它的节点的说法", "when it happened: the time in the bundle is the word of the node that wrote it")
 }
