@@ -66,7 +66,7 @@ func (s *Service) writes() error {
 	d := s.Ledger.Directory()
 	if n, known := d.Node(s.Node); known && !n.InForce() {
 		f := Fail(KindConflict, "NODE_RETIRED", "本节点已被替换或移除，不再受理", "this node has been replaced or removed and takes nothing in")
-		f.Hint.ZH, f.Hint.EN = "请向本区域现用的节点报送", "send it to the region's active node"
+		f.Hint.ZH, f.Hint.EN = "请向本地区现用的节点报送", "send it to the region's active node"
 		return f
 	}
 	if !d.Exchanges(s.Region) {
@@ -92,16 +92,16 @@ func (s *Service) decide(ctx context.Context, kind string, body []byte) (EntryID
 
 // refusals are the reasons of the directory in Chinese.
 var refusals = map[string]string{
-	peers.CodeOriginUnknown:    "本区域尚不能写入共享账本",
+	peers.CodeOriginUnknown:    "本地区尚不能写入共享账本",
 	peers.CodeBodyMalformed:    "变更的内容不合规定",
 	peers.CodeKeyExists:        "该公钥正在或曾经使用，请另生成",
 	peers.CodeKeyUnknown:       "没有这把公钥",
 	peers.CodeKeyRetired:       "该公钥已停用",
-	peers.CodeNotVoter:         "只有有表决权的区域才能提议和批准",
+	peers.CodeNotVoter:         "只有有表决权的地区才能提议和批准",
 	peers.CodeProposalUnknown:  "没有这项待批准的提议，用 creditctl member list 核对编号和摘要",
-	peers.CodeProposalApproved: "本区域已批准这项提议",
-	peers.CodeRegionExists:     "该区域已在成员之列",
-	peers.CodeRegionUnknown:    "该区域不在成员之列",
+	peers.CodeProposalApproved: "本地区已批准这项提议",
+	peers.CodeRegionExists:     "该地区已在成员之列",
+	peers.CodeRegionUnknown:    "该地区不在成员之列",
 	peers.CodeStage:            "只能逐级晋升：观察、已验证、表决",
 	peers.CodeNodeExists:       "节点编号或地址已被占用",
 	peers.CodeNodeUnknown:      "没有这个在用的节点",
@@ -111,5 +111,5 @@ var refusals = map[string]string{
 	peers.CodeSuspect:          "可疑起点在账本末尾之后",
 	peers.CodePolicy:           "数目或格式不符合规则",
 	peers.CodeLimit:            "已达上限",
-	peers.CodeTooFew:           "这样就没有区域可以表决或见证了",
+	peers.CodeTooFew:           "这样就没有地区可以表决或见证了",
 }

@@ -28,7 +28,7 @@ func (p *program) agencyProve() *cobra.Command {
 		Use:   "prove USCC KEY-FILE",
 		Short: p.Say(text{"单位声明一把公钥归自己所有，写成声明文件", "an agency claims a key as its own, in a file for its region"}),
 		Long: p.Say(text{
-			"由持有私钥的单位执行。KEY-FILE 是加密的私钥文件（PKCS#8）时一步完成。\n私钥在密码卡里或由 OpenSSL 保管时，KEY-FILE 是公钥：先用 --to-sign 写出待签字节，\n在私钥所在处签名（SM2，用户标识 1234567812345678，DER），再用 --signature 合成。\n声明文件不含秘密，交给本区域信用中心，由其 creditctl agency add 登记。",
+			"由持有私钥的单位执行。KEY-FILE 是加密的私钥文件（PKCS#8）时一步完成。\n私钥在密码卡里或由 OpenSSL 保管时，KEY-FILE 是公钥：先用 --to-sign 写出待签字节，\n在私钥所在处签名（SM2，用户标识 1234567812345678，DER），再用 --signature 合成。\n声明文件不含秘密，交给本地区信用中心，由其 creditctl agency add 登记。",
 			"Run by the agency that holds the private key. With the encrypted private key\n(PKCS#8) as KEY-FILE it is one step. When a smart card or OpenSSL keeps it,\nKEY-FILE is the public key: --to-sign writes the bytes to sign, which are signed\nwhere the key is (SM2, user id 1234567812345678, DER), and --signature makes the\nclaim. The claim is no secret: hand it to the region's credit centre, which\nregisters it with creditctl agency add."}),
 		Example: "  creditctl agency prove 12120000000003025Y key.pem --region 120000 --name 某综合行政执法总队 --genesis genesis.json -o claim.json\n\n" +
 			"  creditctl agency prove 12120000000003025Y pub.pem --region 120000 --name 某综合行政执法总队 --genesis genesis.json --to-sign message\n" +
@@ -38,7 +38,7 @@ func (p *program) agencyProve() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return p.prove(cmd, args[0], args[1], f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.region, "region", "", p.Say(text{"登记该公钥的区域", "region that is to register the key"}))
+	flags.StringVar(&f.region, "region", "", p.Say(text{"登记该公钥的地区", "region that is to register the key"}))
 	flags.StringVar(&f.name, "name", "", p.Say(text{"单位名称", "name of the agency"}))
 	flags.StringVar(&f.label, "label", "", p.Say(text{"公钥标签，如 卡一", "label of the key, such as card-1"}))
 	flags.StringVar(&f.genesis, "genesis", "", p.Say(text{"genesis.json；没有则向网关询问账本标识", "genesis.json; without it the gateway is asked for the ledger id"}))
@@ -127,7 +127,7 @@ func (p *program) proveElsewhere(claim peers.AgencyClaim, ledger sm.Digest, file
 	}
 	if !claim.Proven(ledger) {
 		return &message{Text: text{"签名不成立", "the signature does not hold"},
-			Hint: text{"区域、名称、标签、账本和公钥须与 --to-sign 时完全相同，用户标识为 1234567812345678",
+			Hint: text{"地区、名称、标签、账本和公钥须与 --to-sign 时完全相同，用户标识为 1234567812345678",
 				"region, name, label, ledger and key must be those of --to-sign, the user id 1234567812345678"}}
 	}
 	return p.writeClaim(claim, f.output)

@@ -31,7 +31,7 @@ func (p *program) memberPropose() *cobra.Command {
 	var kind, region, keyID string
 	cmd := &cobra.Command{
 		Use:   "propose [FILE]",
-		Short: p.Say(text{"提议一项变更，本区域即算一票", "propose a change; this region counts as one"}),
+		Short: p.Say(text{"提议一项变更，本地区即算一票", "propose a change; this region counts as one"}),
 		Long: p.Say(text{
 			"带新公钥的变更（join、key-add、node-add、promote）由 creditgw member 写成文件，其余用选项写明。",
 			"Changes that bring a key (join, key-add, node-add, promote) are files that creditgw member writes; the others are said by flags."}),
@@ -47,19 +47,19 @@ func (p *program) memberPropose() *cobra.Command {
 			if err != nil || p.JSON {
 				return firstError(err, func() error { return p.PrintJSON(entry) })
 			}
-			p.print(text{"已受理，入账后各区域可以批准（creditctl member list 查看）", "accepted; once it is on the ledger the regions may approve it (see creditctl member list)"})
+			p.print(text{"已受理，入账后各地区可以批准（creditctl member list 查看）", "accepted; once it is on the ledger the regions may approve it (see creditctl member list)"})
 			return nil
 		}),
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&kind, "change", "", p.Say(text{"stage、leave、key-retire、key-revoke、node-remove、policy 或 activate", "stage, leave, key-retire, key-revoke, node-remove, policy or activate"}))
-	flags.StringVar(&region, "region", "", p.Say(text{"区域", "region"}))
+	flags.StringVar(&region, "region", "", p.Say(text{"地区", "region"}))
 	flags.StringVar(&c.Stage, "stage", "", p.Say(text{"verified 或 voter", "verified or voter"}))
 	flags.StringVar(&c.Purpose, "purpose", "", p.Say(text{"node、batch、decryption、witness 或 agency", "node, batch, decryption, witness or agency"}))
 	flags.StringVar(&keyID, "key-id", "", p.Say(text{"公钥编号，32 位十六进制", "key id, 32 hexadecimal digits"}))
 	flags.Uint64Var(&c.SuspectFrom, "suspect-from", 0, p.Say(text{"从哪一条起可疑", "leaf index from which on it is suspect"}))
 	flags.StringVar(&c.Node, "node", "", p.Say(text{"节点编号", "node id"}))
-	flags.IntVar(&c.Cosignatures, "cosignatures", 0, p.Say(text{"见证所需的区域数，0 为默认", "regions that make a checkpoint witnessed, 0 for the default"}))
+	flags.IntVar(&c.Cosignatures, "cosignatures", 0, p.Say(text{"见证所需的地区数，0 为默认", "regions that make a checkpoint witnessed, 0 for the default"}))
 	flags.StringVar(&c.Format, "format", "", p.Say(text{"格式名", "name of the format"}))
 	return cmd
 }

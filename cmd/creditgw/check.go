@@ -104,7 +104,7 @@ func (p *program) reportCheck(dir string, parts []partCheck) error {
 	}
 	return &message{
 		Text: text{fmt.Sprintf("%s 有 %d 处损坏", dir, damage), fmt.Sprintf("%s is damaged in %d places", dir, damage)},
-		Hint: text{"不要启动此节点：账本可从其他区域重新取得，案卷库可删除重建，日志和密钥库只有备份里有",
+		Hint: text{"不要启动此节点：账本可从其他地区重新取得，案卷库可删除重建，日志和密钥库只有备份里有",
 			"do not start this node: the ledger can be had from the other regions, the casebook can be deleted and is rebuilt, journal and vault are only in a backup"},
 	}
 }

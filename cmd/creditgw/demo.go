@@ -22,7 +22,7 @@ func (p *program) demoCommand() *cobra.Command {
 	var f demoFlags
 	cmd := &cobra.Command{
 		Use: "demo",
-		Short: p.Say(text{"在本机运行四个区域，把处罚文件送到企业提醒",
+		Short: p.Say(text{"在本机运行四个地区，把处罚文件送到企业提醒",
 			"run four regions on this machine and carry penalty files to the firms' reminders"}),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.demo(cmd.Context(), f) },
@@ -30,7 +30,7 @@ func (p *program) demoCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.dir, "dir", "", p.Say(text{"数据目录（默认新建临时目录）", "data directory (by default a new temporary one)"}))
 	flags.StringVar(&f.http, "http", "127.0.0.1:8600", p.Say(text{
-		"第一个区域的 HTTP 地址，其余区域用随后的三个端口", "HTTP address of the first region; the others take the three ports after it"}))
+		"第一个地区的 HTTP 地址，其余地区用随后的三个端口", "HTTP address of the first region; the others take the three ports after it"}))
 	flags.StringVar(&f.samples, "samples", "", p.Say(text{"样例目录（含 manifest.json），默认用内置样例",
 		"folder of samples with a manifest.json, instead of the built-in ones"}))
 	flags.BoolVar(&f.once, "once", false, p.Say(text{"核对完毕即退出", "exit when everything has been checked"}))
@@ -86,7 +86,7 @@ func (p *program) demo(ctx context.Context, f demoFlags) (err error) {
 	defer logFile.Close()
 	logger := slog.New(slog.NewJSONHandler(logFile, &slog.HandlerOptions{Level: slog.LevelInfo}))
 
-	p.narrate(text{"建立四个区域：密钥、创世文件、账本 …", "founding four regions: keys, genesis, ledger …"})
+	p.narrate(text{"建立四个地区：密钥、创世文件、账本 …", "founding four regions: keys, genesis, ledger …"})
 	d, err := p.foundDemo(dir, f.http, logger)
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func (p *program) reportDemo(d *demo, r demoReport) error {
 		out(text{"  %-26s 收 %4d = 受理 %4d + 待修 %3d + 重复 %2d", "  %-26s received %4d = accepted %4d + quarantined %3d + duplicate %2d"},
 			f.File, f.Received, f.Accepted, f.Quarantined, f.Duplicate)
 	}
-	out(text{"\n区域", "\nregions"})
+	out(text{"\n地区", "\nregions"})
 	for i, region := range r.Regions {
 		out(text{"  %s  账本 %d 条  根 %s…  收到外区 %4d 条  提醒 %4d 条  %s", "  %s  ledger %d  root %s…  opened %4d  reminders %4d  %s"},
 			region.Region, region.LedgerSize, region.Root[:16], region.Opened, region.Reminders["issued"], d.regions[i].url)

@@ -113,7 +113,7 @@ func newGateway(t *testing.T, parent string, region peers.Region, addr string) *
 			t.Fatal(err)
 		}
 	}
-	creditgw(t, "init", "--region", string(region), "--name", "区域 "+string(region), "--addr", addr, "--http", http,
+	creditgw(t, "init", "--region", string(region), "--name", "地区 "+string(region), "--addr", addr, "--http", http,
 		"--dir", n.dir, "--passphrase-file", n.file("passphrase"), "--recovery-passphrase-file", n.file("recovery"))
 	for _, role := range []exchange.Role{exchange.RoleAgencyEntry, exchange.RoleOperator, exchange.RoleApp, exchange.RoleAuditor} {
 		args := []string{"token", "add", "--role", string(role), "--dir", n.dir}

@@ -114,11 +114,11 @@ func checkOwn(g peers.Genesis, own peers.Member) error {
 	in, ok := g.Member(own.Region)
 	if !ok {
 		return &message{Text: text{
-			"创世文件里没有区域 " + own.Region.String(), "region " + own.Region.String() + " is not in the genesis"}}
+			"创世文件里没有地区 " + own.Region.String(), "region " + own.Region.String() + " is not in the genesis"}}
 	}
 	if !in.Equal(own) {
 		return &message{
-			Text: text{"创世文件里本区域的内容与 member.json 不同，不签", "the genesis differs from our own member.json: not signed"},
+			Text: text{"创世文件里本地区的内容与 member.json 不同，不签", "the genesis differs from our own member.json: not signed"},
 			Hint: text{"向合并的一方索要按您的 member.json 重做的创世文件", "ask whoever joined it for one made from your member.json"},
 		}
 	}

@@ -22,15 +22,15 @@ func (p *program) initCommand() *cobra.Command {
 	var f initFlags
 	cmd := &cobra.Command{
 		Use: "init --region 120000 --name … --addr HOST:PORT --dir DIR",
-		Short: p.Say(text{"生成本区域的密钥、恢复文件、样例配置和 member.json",
+		Short: p.Say(text{"生成本地区的密钥、恢复文件、样例配置和 member.json",
 			"make a region's keys, recovery file, sample configuration and member.json"}),
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return p.init(f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.region, "region", "", p.Say(text{"区域，GB/T 2260 六位代码", "region, six digits of GB/T 2260"}))
+	flags.StringVar(&f.region, "region", "", p.Say(text{"地区，GB/T 2260 六位代码", "region, six digits of GB/T 2260"}))
 	flags.StringVar(&f.name, "name", "", p.Say(text{"机构名称", "name of the institution"}))
-	flags.StringVar(&f.addr, "addr", "", p.Say(text{"其他区域连接本节点的地址 HOST:PORT（QUIC，UDP）",
+	flags.StringVar(&f.addr, "addr", "", p.Say(text{"其他地区连接本节点的地址 HOST:PORT（QUIC，UDP）",
 		"HOST:PORT at which other regions reach this node (QUIC over UDP)"}))
 	flags.StringVar(&f.dir, "dir", "", p.Say(text{"节点目录", "directory of the node"}))
 	flags.StringVar(&f.http, "http", "127.0.0.1:8600", p.Say(text{"写入配置的 HTTP 地址", "HTTP address for the configuration"}))

@@ -19,14 +19,14 @@ const (
 func (p *program) memberCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "member",
-		Short: p.Say(text{"写出要由各区域批准的变更：加入、换钥、仲裁节点", "write changes that the regions have to approve: joining, a new key, a tie-breaker"}),
+		Short: p.Say(text{"写出要由各地区批准的变更：加入、换钥、仲裁节点", "write changes that the regions have to approve: joining, a new key, a tie-breaker"}),
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return usageError(&message{Text: text{"缺少子命令", "a subcommand is missing"}})
 		},
 	}
 	cmd.AddCommand(
-		p.changeCommand("join", text{"本区域申请加入（先 init，再把 genesis.json 放进目录）", "this region asks to join (after init, with genesis.json in the directory)"}, p.memberJoin),
+		p.changeCommand("join", text{"本地区申请加入（先 init，再把 genesis.json 放进目录）", "this region asks to join (after init, with genesis.json in the directory)"}, p.memberJoin),
 		p.changeCommand("tie-breaker", text{"本目录的节点作为仲裁节点", "the node of this directory becomes the tie-breaker"}, p.memberTieBreaker),
 		p.keyAddCommand())
 	return cmd
@@ -216,7 +216,7 @@ func (p *program) writeChange(path string, c peers.Change, ids map[string]sm.Key
 		}
 	}
 	_, err = fmt.Fprint(p.Out, p.Sayf(text{
-		"把 %s 交给一个有表决权的区域：creditctl member propose\n批准之前请各区域与您核对以上公钥编号\n",
+		"把 %s 交给一个有表决权的地区：creditctl member propose\n批准之前请各地区与您核对以上公钥编号\n",
 		"give %s to a region that votes: creditctl member propose\nbefore they approve, the regions compare the key ids above with you\n",
 	}, path))
 	return err

@@ -36,7 +36,7 @@ func (p *program) restoreCommand() *cobra.Command {
 	flags.StringVar(&f.dir, "dir", "", p.Say(text{"新节点的目录，须不存在", "directory of the new node, which must not exist"}))
 	flags.StringVar(&f.genesis, "genesis", "", p.Say(text{"创世文件", "the genesis"}))
 	flags.StringVar(&f.recovery, "recovery", "", p.Say(text{"恢复文件", "the recovery file"}))
-	flags.StringVar(&f.addr, "addr", "", p.Say(text{"其他区域连接新节点的地址 HOST:PORT", "HOST:PORT at which other regions reach the new node"}))
+	flags.StringVar(&f.addr, "addr", "", p.Say(text{"其他地区连接新节点的地址 HOST:PORT", "HOST:PORT at which other regions reach the new node"}))
 	flags.StringVar(&f.http, "http", "127.0.0.1:8600", p.Say(text{"写入配置的 HTTP 地址", "HTTP address for the configuration"}))
 	flags.StringVar(&f.node, "node", "", p.Say(text{"新节点编号，默认是备份的节点号加一", "id of the new node, by default the next after the backup's"}))
 	flags.StringVar(&f.signer, "signer", "", p.Say(text{"签备份的节点公钥编号（创世后换过钥才需要）", "id of the node key that signed the backup, if it was rotated since the genesis"}))

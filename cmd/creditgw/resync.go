@@ -25,7 +25,7 @@ func (p *program) resyncCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&from, "dir", "", p.Say(text{"已停节点的目录，保留不动", "directory of the stopped node, which is left as it is"}))
 	flags.StringVar(&f.dir, "to", "", p.Say(text{"新节点的目录，须不存在", "directory of the new node, which must not exist"}))
-	flags.StringVar(&f.addr, "addr", "", p.Say(text{"其他区域连接新节点的地址 HOST:PORT", "HOST:PORT at which other regions reach the new node"}))
+	flags.StringVar(&f.addr, "addr", "", p.Say(text{"其他地区连接新节点的地址 HOST:PORT", "HOST:PORT at which other regions reach the new node"}))
 	flags.StringVar(&f.http, "http", "127.0.0.1:8600", p.Say(text{"写入配置的 HTTP 地址", "HTTP address for the configuration"}))
 	flags.StringVar(&f.node, "node", "", p.Say(text{"新节点编号，默认是原节点号加一", "id of the new node, by default the next"}))
 	flags.StringVar(&f.passphraseFile, "passphrase-file", "", p.Say(text{"密钥口令文件，新旧相同", "file with the passphrase of the keys, old and new"}))

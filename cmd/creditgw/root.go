@@ -23,7 +23,7 @@ func (p *program) commands() []*cobra.Command {
 }
 
 func (p *program) root() *cobra.Command {
-	root := p.Root("creditgw", text{"信桥：区域间信用数据交换网关", "Xinqiao, the inter-regional credit data exchange gateway"},
+	root := p.Root("creditgw", text{"信桥：地区间信用数据交换网关", "Xinqiao, the inter-regional credit data exchange gateway"},
 		func(error) int { return exitInvalid }, p.commands()...)
 	root.SetIn(p.in)
 	return root
