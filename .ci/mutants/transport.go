@@ -7,7 +7,7 @@ var peerChecks = []mutant{
 		file:  "consensus/quicnet/identity.go",
 		old:   `return k.Verify(sm.LabelPeer, e.cfg.Ledger, msg, h.signature) == nil`,
 		new:   `return k.Verify(sm.LabelPeer, e.cfg.Ledger, msg, h.signature) == nil || true`,
-		pkg:   "./consensus/quicnet", run: "^TestAnImpostorAtAMembersAddressIsNotBelieved$", quick: true,
+		pkg:   "./consensus/quicnet", run: "^TestAProofBelongsToItsConnection$", quick: true,
 	},
 	{
 		check: "ledger of a hello",
@@ -29,6 +29,27 @@ var peerChecks = []mutant{
 		old:   `b.AddUint8(role)`,
 		new:   `_ = role`,
 		pkg:   "./consensus/quicnet", run: "^TestAProofBelongsToItsConnection$",
+	},
+	{
+		check: "room for what is restored",
+		file:  "consensus/abridge.go",
+		old:   `if room < 0 ||`,
+		new:   `if false ||`,
+		pkg:   "./consensus", run: "^TestWhatIsNotThereIsNotRestored$",
+	},
+	{
+		check: "nothing is left out for a node whose lane broke",
+		file:  "consensus/abridge.go",
+		old:   `s.peer != peer || s.gone {`,
+		new:   `s.peer != peer {`,
+		pkg:   "./consensus", run: "^TestNothingIsLeftOutForAPeerWhoseLaneBroke$",
+	},
+	{
+		check: "the leader's own checksum is kept",
+		file:  "consensus/abridge.go",
+		old:   `copy(out[len(out)-checksumSize:], data[len(data)-checksumSize:])`,
+		new:   `_ = out`,
+		pkg:   "./consensus", run: "^TestAnotherItemUnderTheSameIDIsNoticed$",
 	},
 	{
 		check: "removed node's connection",
