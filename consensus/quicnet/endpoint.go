@@ -198,7 +198,7 @@ func Listen(cfg Config) (*Endpoint, error) {
 	e.client = client
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.quic = &quic.Transport{
-		Conn: cfg.Conn,
+		Conn: coalesce(cfg.Conn),
 		// Retry for everyone: nobody gets more than three times his own
 		// bytes out of us towards an address that is not his.
 		VerifySourceAddress: func(net.Addr) bool { return true },
