@@ -69,13 +69,12 @@ func (q *proposals) restore(data []byte, room int) ([]byte, error) {
 	if room < 0 || slices.ContainsFunc(whole, func(p proposed) bool { return isLeftOut(p.item) }) {
 		return nil, errNotOurs
 	}
-	out, err := marshalPayload(mark, whole)
+	out, err := marshalUnchecked(mark, whole)
 	if err != nil {
 		return nil, err
 	}
 	// The leader's checksum, over what it has put into the log.
-	copy(out[len(out)-checksumSize:], data[len(data)-checksumSize:])
-	return out, nil
+	return append(out, data[len(data)-checksumSize:]...), nil
 }
 
 func isLeftOut(item []byte) bool { return len(item) == 0 }

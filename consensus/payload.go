@@ -47,6 +47,15 @@ type proposed struct {
 
 // marshalPayload builds a Raft entry's bytes. Without a mark, mark is empty.
 func marshalPayload(mark []byte, items []proposed) ([]byte, error) {
+	data, err := marshalUnchecked(mark, items)
+	if err != nil {
+		return nil, err
+	}
+	return binary.BigEndian.AppendUint32(data, crc32.Checksum(data, castagnoli)), nil
+}
+
+// marshalUnchecked leaves the checksum out, and room for it.
+func marshalUnchecked(mark []byte, items []proposed) ([]byte, error) {
 	size := payloadFixed + len(mark)
 	for _, p := range items {
 		size += itemFixed + len(p.item)
@@ -61,11 +70,7 @@ func marshalPayload(mark []byte, items []proposed) ([]byte, error) {
 		b.AddUint32(uint32(len(p.item)))
 		b.AddBytes(p.item)
 	}
-	data, err := b.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	return binary.BigEndian.AppendUint32(data, crc32.Checksum(data, castagnoli)), nil
+	return b.Bytes()
 }
 
 // CheckPayload reports whether the bytes of a command entry are intact. It

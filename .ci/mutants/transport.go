@@ -47,8 +47,8 @@ var peerChecks = []mutant{
 	{
 		check: "the leader's own checksum is kept",
 		file:  "consensus/abridge.go",
-		old:   `copy(out[len(out)-checksumSize:], data[len(data)-checksumSize:])`,
-		new:   `_ = out`,
+		old:   `return append(out, data[len(data)-checksumSize:]...), nil`,
+		new:   `_ = out; return marshalPayload(mark, whole)`,
 		pkg:   "./consensus", run: "^TestAnotherItemUnderTheSameIDIsNoticed$",
 	},
 	{
