@@ -192,6 +192,29 @@ func (d *Directory) AgencyKeyAt(r Region, uscc string, id sm.KeyID, index uint64
 	return k, true
 }
 
+// AgencyKeyIn finds the key that an agency-key or agency-key-retire entry of an
+// origin is about, as it stands now. Other kinds are about none.
+func (d *Directory) AgencyKeyIn(origin Region, kind string, body []byte) (AgencyKey, bool) {
+	var id sm.KeyID
+	switch kind {
+	case KindAgencyKey:
+		c, err := decodeAgencyClaim(origin, body)
+		if err != nil {
+			return AgencyKey{}, false
+		}
+		id = c.Key.ID()
+	case KindAgencyKeyRetire:
+		b, err := decodeBody[agencyKeyRetireBody](body)
+		if err != nil {
+			return AgencyKey{}, false
+		}
+		id = sm.KeyID(b.KeyID)
+	default:
+		return AgencyKey{}, false
+	}
+	return d.agencyKeys.Get(agencyRef(origin, id))
+}
+
 // AgencyKeys lists the keys of the region's agencies, retired ones included,
 // ascending by key id.
 func (d *Directory) AgencyKeys(r Region) []AgencyKey { return agencyKeysOf(d.agencyKeys, r) }

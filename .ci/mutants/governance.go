@@ -126,6 +126,13 @@ var governanceChecks = []mutant{
 		pkg:   "./exchange/httpapi", run: "^TestWhatARevokedKeyHasSignedIsListed$",
 	},
 	{
+		check: "a doubtful entry names the agency's key that it is about",
+		file:  "exchange/httpapi/doubtful.go",
+		old:   `if e.Header.Class != exchange.ClassGovernance {`,
+		new:   `if true {`,
+		pkg:   "./exchange/httpapi", run: "^TestDoubtfulKeysOfAgenciesAreNamed$",
+	},
+	{
 		check: "doubt begins where it is said to",
 		file:  "peers/keyrecord.go",
 		old:   `return v.Revoked && v.SuspectFrom <= index && v.At(index)`,

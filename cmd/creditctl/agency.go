@@ -81,16 +81,20 @@ func (p *program) agencyList() *cobra.Command {
 				return firstError(err, func() error { return p.PrintJSON(keys) })
 			}
 			table := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
-			for _, k := range keys.Items {
-				state := p.Say(text{"在用", "in force"})
-				if k.Until != 0 {
-					state = p.Sayf(text{"自第 %d 条起停用", "retired at leaf %d"}, k.Until)
-				}
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", k.KeyID, k.Name, k.Label, state)
+			for i := range keys.Items {
+				k := &keys.Items[i]
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", k.KeyID, k.Name, k.Label, p.keyState(k))
 			}
 			return table.Flush()
 		}),
 	}
+}
+
+func (p *program) keyState(k *httpapi.AgencyKey) string {
+	if k.Until == 0 {
+		return p.Say(text{"在用", "in force"})
+	}
+	return p.Sayf(text{"自第 %d 条起停用", "retired at leaf %d"}, k.Until)
 }
 
 // firstError is err, or what then returns.

@@ -9,8 +9,9 @@ import (
 )
 
 // doubtful lists what revoked batch keys have signed in the time that they are
-// suspected of. It stays on the ledger; people have to look at it. A page may be
-// empty and have another one behind it.
+// suspected of. It stays on the ledger; people have to look at it, first of all at
+// agencies' keys: they outlive the key that registered them. A page may be empty
+// and have another one behind it.
 func (a *API) doubtful(w http.ResponseWriter, r *http.Request, _ exchange.Principal) error {
 	q := parameters(r, "from")
 	from, _ := q.number("from")
@@ -31,7 +32,7 @@ func (a *API) doubtful(w http.ResponseWriter, r *http.Request, _ exchange.Princi
 		}
 		for i := range entries {
 			if k := doubtBy(revoked, &entries[i]); k != nil {
-				out.Items = append(out.Items, doubtfulEntry(&entries[i], k))
+				out.Items = append(out.Items, doubtfulEntry(d, &entries[i], k))
 			}
 		}
 		look -= len(entries)
@@ -76,9 +77,17 @@ func doubtBy(revoked []peers.KeyRecord, e *exchange.Entry) *peers.KeyRecord {
 	return nil
 }
 
-func doubtfulEntry(e *exchange.Entry, k *peers.KeyRecord) DoubtfulEntry {
-	return DoubtfulEntry{
+func doubtfulEntry(d *peers.Directory, e *exchange.Entry, k *peers.KeyRecord) DoubtfulEntry {
+	out := DoubtfulEntry{
 		Index: e.Index, ID: e.Header.ID, Class: e.Header.Class, Kind: e.Header.Kind, Origin: e.Header.Origin,
 		Seq: e.Batch.Preamble.Seq, Item: e.Item(), KeyID: k.Key.ID(), SuspectFrom: k.SuspectFrom, Until: k.Until,
 	}
+	if e.Header.Class != exchange.ClassGovernance {
+		return out
+	}
+	if named, ok := d.AgencyKeyIn(e.Header.Origin, e.Header.Kind, e.Body); ok {
+		view := agencyKey(&named)
+		out.AgencyKey = &view
+	}
+	return out
 }

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"crypto/rand"
 	"net/http/httptest"
 	"reflect"
 	"strconv"
@@ -102,6 +103,67 @@ func TestWhatARevokedKeyHasSignedIsListed(t *testing.T) {
 	if err != nil || page.Items[0].Seq != 2 || page.Items[1].Item != 1 || page.Items[0].SuspectFrom != 3 || page.Items[0].Until != 16 {
 		t.Errorf("%+v, %v", page.Items, err)
 	}
+}
+
+// A region's stolen key can register an agency's key, which outlives it, and end
+// one. The list says whose keys these are and whether they are in force.
+func TestDoubtfulKeysOfAgenciesAreNamed(t *testing.T) {
+	n := newNode(t)
+	d := n.ledger.directory
+	batch := &exchange.BatchInfo{Preamble: exchange.Preamble{Origin: "120000", Key: batchKey(t, d, "120000"), Seq: 1, N: 3}}
+	n.ledger.entries = n.ledger.entries[:0]
+	put := func(kind string, body []byte) {
+		t.Helper()
+		index := uint64(len(n.ledger.entries))
+		var err error
+		if d, err = d.With(index, "120000", kind, body); err != nil {
+			t.Fatal(err)
+		}
+		h := exchange.Header{Class: exchange.ClassGovernance, Kind: kind, ID: sm.Sum([]byte{byte(index)}), Origin: "120000"}
+		n.ledger.entries = append(n.ledger.entries, exchange.Entry{Index: index, Header: h, Body: body, Batch: batch})
+	}
+	register := func(name string) sm.KeyID {
+		t.Helper()
+		key, err := sm.Generate[sm.Agency](rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		claim, err := peers.AgencyClaim{Region: "120000", USCC: agencyUSCC, Name: name, Key: key.Public()}.Prove(d.Ledger(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := claim.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(peers.KindAgencyKey, body)
+		return key.Public().ID()
+	}
+	theirs, planted := register("某机关"), register("某机关的新卡")
+	body, err := peers.EncodeAgencyKeyRetire(agencyUSCC, theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(peers.KindAgencyKeyRetire, body)
+	n.ledger.directory = revoke(t, d, "120000", 9, 1)
+
+	server := httptest.NewServer(n.api.Handler())
+	defer server.Close()
+	client := &httpapi.Client{URL: server.URL, Token: "auditor", HTTP: server.Client()}
+	page, err := client.Doubtful(t.Context(), 0)
+	if err != nil || len(page.Items) != 2 {
+		t.Fatalf("%+v, %v", page.Items, err)
+	}
+	if e := page.Items[0]; e.Index != 1 || e.Kind != peers.KindAgencyKey || e.AgencyKey == nil ||
+		e.AgencyKey.KeyID != planted || e.AgencyKey.USCC != agencyUSCC || e.AgencyKey.Name != "某机关的新卡" || e.AgencyKey.Until != 0 {
+		t.Errorf("the key that was registered: %+v", e)
+	}
+	if e := page.Items[1]; e.Index != 2 || e.Kind != peers.KindAgencyKeyRetire || e.AgencyKey == nil ||
+		e.AgencyKey.KeyID != theirs || e.AgencyKey.Name != "某机关" || e.AgencyKey.Until != 3 {
+		t.Errorf("the key that was retired: %+v", e)
+	}
+	const route = "GET /v1/ledger/doubtful"
+	conforms(t, document(t, n), route, "/v1/ledger/doubtful", "", n.get("auditor", "/v1/ledger/doubtful"))
 }
 
 // A long suspicion is read page by page; a page without a hit leads on.

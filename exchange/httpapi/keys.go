@@ -58,10 +58,14 @@ func (a *API) keys(w http.ResponseWriter, r *http.Request, _ exchange.Principal)
 	}
 	out := Page[AgencyKey]{Items: []AgencyKey{}, LedgerSize: a.Ledger.Head().Size}
 	for _, k := range a.Service.AgencyKeys(uscc) {
-		out.Items = append(out.Items, AgencyKey{
-			KeyID: k.Public.ID(), Region: k.Region, USCC: k.USCC, Name: k.Name, Label: k.Label,
-			Public: k.Public.Bytes(), From: k.From, Until: k.Until,
-		})
+		out.Items = append(out.Items, agencyKey(&k))
 	}
 	return reply(w, http.StatusOK, out)
+}
+
+func agencyKey(k *peers.AgencyKey) AgencyKey {
+	return AgencyKey{
+		KeyID: k.Public.ID(), Region: k.Region, USCC: k.USCC, Name: k.Name, Label: k.Label,
+		Public: k.Public.Bytes(), From: k.From, Until: k.Until,
+	}
 }

@@ -52,6 +52,9 @@ type DoubtfulEntry struct {
 	KeyID       sm.KeyID         `json:"key_id"`
 	SuspectFrom uint64           `json:"suspect_from"`
 	Until       uint64           `json:"until"`
+	// AgencyKey is the key that the entry registers or retires, if it does, as the
+	// key stands now: the revocation of the region's own key has not ended it.
+	AgencyKey *AgencyKey `json:"agency_key,omitempty"`
 }
 
 // NodeView is a node that takes part.
