@@ -9,8 +9,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
 	"golang.org/x/crypto/cryptobyte"
+
+	"github.com/xinqiao/creditgw/consensus/durable"
 )
 
 const (
@@ -95,17 +96,8 @@ func (r *snapshotRecord) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(filepath.Join(dir, snapshotFileName), data, 0o600, renameio.WithTempDir(dir)); err != nil {
+	if err := durable.Replace(filepath.Join(dir, snapshotFileName), data, 0o600); err != nil {
 		return fmt.Errorf("consensus: snapshot file: %w", err)
 	}
-	return syncDir(dir)
-}
-
-// syncDir makes a rename durable; renameio syncs the file only.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("consensus: %w", err)
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }

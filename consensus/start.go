@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -13,6 +12,8 @@ import (
 	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/metadb"
 	"github.com/hashicorp/raft-wal/segment"
+
+	"github.com/xinqiao/creditgw/consensus/durable"
 )
 
 // ErrRejoin is returned by Open when a node has lost what it may have promised:
@@ -43,7 +44,7 @@ type storage struct {
 // are returned as errors while it runs and go to fatal from then on.
 func openStorage(cfg *Config, fatal func(error)) (*storage, error) {
 	dir := filepath.Join(cfg.Dir, "wal")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("consensus: %w", err)
 	}
 	meta := &metadb.BoltMetaDB{}

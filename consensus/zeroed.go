@@ -9,6 +9,8 @@ import (
 
 	walfs "github.com/hashicorp/raft-wal/fs"
 	"github.com/hashicorp/raft-wal/types"
+
+	"github.com/xinqiao/creditgw/consensus/durable"
 )
 
 // zeroedFiles are raft-wal's file system with one difference: a new segment has
@@ -120,5 +122,5 @@ func (s *newSegment) Sync() error {
 		return err
 	}
 	s.listed = true
-	return syncDir(s.dir)
+	return durable.SyncDir(s.dir)
 }

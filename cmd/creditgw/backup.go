@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange/backup"
 	"github.com/xinqiao/creditgw/exchange/journal"
@@ -110,7 +111,7 @@ func saveBackup(path string, write func(io.Writer) (backupReport, error)) (made 
 	if err = errors.Join(err, out.Close()); err != nil {
 		return made, errors.Join(&message{Text: text{"没有做成备份", "no backup was made"}, Cause: err}, os.Remove(path))
 	}
-	return made, syncDir(filepath.Dir(path))
+	return made, durable.SyncDir(filepath.Dir(path))
 }
 
 // backupReport is what is said of a backup that was made. All of it is in the

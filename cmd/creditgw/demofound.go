@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/access"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
@@ -243,5 +244,5 @@ func (d *demo) writeIndex() error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(filepath.Join(d.dir, demoIndexName), b, 0o600)
+	return durable.Replace(filepath.Join(d.dir, demoIndexName), b, 0o600)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/xinqiao/creditgw/cmd/command"
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
 )
@@ -151,7 +152,7 @@ func writeGenesis(path string, g peers.Genesis) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(path, b, 0o644); err != nil {
+	if err := durable.Replace(path, b, 0o644); err != nil {
 		return &message{Text: text{"写不了 " + path, "cannot write " + path}, Cause: err}
 	}
 	return nil

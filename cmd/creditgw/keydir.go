@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
 	"github.com/xinqiao/creditgw/peers/witness"
@@ -198,7 +199,7 @@ func writeNew(dir string, files []newFile) (err error) {
 		}
 		written = append(written, path)
 	}
-	return errors.Join(syncDir(filepath.Join(dir, keysName)), syncDir(dir), syncDir(filepath.Dir(dir)))
+	return errors.Join(durable.SyncDir(filepath.Join(dir, keysName)), durable.SyncDir(dir), durable.SyncDir(filepath.Dir(dir)))
 }
 
 // loadMember reads the public side of a node's directory.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
 )
@@ -154,7 +155,7 @@ func (p *program) keyAdd(dir, passphraseFile, recoveryFile, purpose string) erro
 	if err := createFile(filepath.Join(dir, spareName(purpose, id)), file, 0o600); err != nil {
 		return err
 	}
-	if err := syncDir(filepath.Join(dir, keysName)); err != nil {
+	if err := durable.SyncDir(filepath.Join(dir, keysName)); err != nil {
 		return err
 	}
 	return p.writeChange(filepath.Join(dir, fmt.Sprintf("key-add-%s.json", purpose)), change, map[string]sm.KeyID{purpose: id})
@@ -172,7 +173,7 @@ func (p *program) renewRecovery(dir string, keys *Keys, r peers.Region, passphra
 		return err
 	}
 	path := filepath.Join(dir, recoveryName)
-	if err := replaceFile(path, raw, 0o600); err != nil {
+	if err := durable.Replace(path, raw, 0o600); err != nil {
 		return err
 	}
 	_, err = fmt.Fprint(p.Err, p.Sayf(text{
@@ -201,7 +202,7 @@ func (p *program) writeChange(path string, c peers.Change, ids map[string]sm.Key
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(path, raw, 0o644); err != nil {
+	if err := durable.Replace(path, raw, 0o644); err != nil {
 		return err
 	}
 	if p.JSON {

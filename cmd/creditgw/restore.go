@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/peers"
@@ -108,7 +109,7 @@ func (p *program) rebuild(f restoreFlags, dir string, r restoring, pass passphra
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(os.Rename(temp, dir), syncDir(filepath.Dir(dir))); err != nil {
+	if err := errors.Join(os.Rename(temp, dir), durable.SyncDir(filepath.Dir(dir))); err != nil {
 		return err
 	}
 	return p.reportRestore(dir, &r, member)
@@ -170,7 +171,7 @@ func (p *program) restoredIdentity(r *restoring, f restoreFlags, dir string, pas
 	if err := createFile(filepath.Join(r.dir, configName), config.render(), 0o644); err != nil {
 		return member, err
 	}
-	return member, syncDir(r.dir)
+	return member, durable.SyncDir(r.dir)
 }
 
 // Files of the changes that let a new node in.

@@ -133,9 +133,9 @@ func (r *restoring) place(name string, content io.Reader) error {
 		_, err := io.Copy(io.Discard, content)
 		return err
 	case name == tokensName, strings.HasPrefix(name, journalName+"/") && strings.Count(name, "/") == 1:
-		return copyInto(filepath.Join(r.dir, name), content)
+		return createFrom(filepath.Join(r.dir, name), content, 0o600)
 	case name == vaultName:
-		return copyInto(filepath.Join(r.dir, savedVaultName), content)
+		return createFrom(filepath.Join(r.dir, savedVaultName), content, 0o600)
 	}
 	return fmt.Errorf("a file %s that this binary does not know", name)
 }
@@ -184,17 +184,4 @@ func (r *restoring) private(now time.Time) (err error) {
 	}
 	err = vault.Restore(filepath.Join(r.dir, vaultName), saved, r.nextSlot)
 	return errors.Join(err, saved.Close(), os.Remove(path))
-}
-
-// copyInto writes a new file durably, but for its name.
-func copyInto(path string, content io.Reader) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, content)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }

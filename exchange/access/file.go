@@ -14,8 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 )
@@ -137,14 +136,10 @@ func writeFile(dir string, tokens []Token) error {
 	if len(raw) >= maxFile {
 		return fmt.Errorf("access: %s would take more than %d MiB", fileName, maxFile>>20)
 	}
-	if err := renameio.WriteFile(filepath.Join(dir, fileName), raw, 0o600); err != nil {
+	if err := durable.Replace(filepath.Join(dir, fileName), raw, 0o600); err != nil {
 		return fmt.Errorf("access: %w", err)
 	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("access: %w", err)
-	}
-	return errors.Join(d.Sync(), d.Close()) // renameio syncs the file, not its name
+	return nil
 }
 
 // lock keeps a command and a node from overwriting each other's change. It

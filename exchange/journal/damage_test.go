@@ -296,7 +296,7 @@ func TestCheckCountsAndChangesNothing(t *testing.T) {
 func TestAnUnfinishedSegmentIsIgnored(t *testing.T) {
 	path, _, _, events := smallJournal(t)
 	dir := filepath.Dir(path)
-	if err := os.WriteFile(filepath.Join(dir, segmentName(7)+".tmp"), []byte("half"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "."+segmentName(7)+"1234"), []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	j := openDir(t, dir, 1)

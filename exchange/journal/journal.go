@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 )
@@ -60,10 +60,7 @@ var _ exchange.Journal = (*Journal)(nil)
 func Open(cfg Config) (*Journal, error) { return open(cfg, segmentSize) }
 
 func open(cfg Config, rollAt int64) (_ *Journal, err error) {
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
-	if err := syncDir(filepath.Dir(cfg.Dir)); err != nil {
+	if err := durable.MakeDir(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	j := &Journal{cfg: cfg, rollAt: rollAt, wake: make(chan struct{}, 1), stopped: make(chan struct{}),

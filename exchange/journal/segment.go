@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/exchange"
 )
 
@@ -63,23 +64,12 @@ func (s *segment) load() error {
 // createSegment makes a segment with its header durable in dir.
 func createSegment(dir string, h segmentHeader) (*segment, error) {
 	s := &segment{path: filepath.Join(dir, segmentName(h.first)), header: h, size: segmentHeaderSize}
-	temp := s.path + ".tmp"
-	var err error
-	if s.file, err = os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
-	_, err = s.file.Write(h.marshal())
+	err := durable.Replace(s.path, h.marshal(), 0o600)
 	if err == nil {
-		err = s.file.Sync()
-	}
-	if err == nil {
-		err = os.Rename(temp, s.path)
-	}
-	if err == nil {
-		err = syncDir(dir)
+		s.file, err = os.OpenFile(s.path, os.O_RDWR, 0)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("journal: %w", err), s.file.Close())
+		return nil, fmt.Errorf("journal: %w", err)
 	}
 	return s, nil
 }
@@ -171,13 +161,4 @@ func closeSegments(segments []*segment) error {
 		errs = append(errs, s.file.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// syncDir makes the names in dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/crypto/sm"
 )
 
@@ -45,7 +46,7 @@ func openSegments(dir string, ledger sm.Digest, current uint32, end int64, readO
 	if readOnly {
 		return s, nil
 	}
-	if err := makeDir(s.dir); err != nil {
+	if err := durable.MakeDir(s.dir); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	if err := s.cut(); err != nil {
@@ -129,7 +130,7 @@ func (s *segments) create(number uint32) (*os.File, error) {
 	if _, err := f.WriteAt(s.header(number), 0); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if err := errors.Join(f.Sync(), syncDir(s.dir)); err != nil {
+	if err := errors.Join(f.Sync(), durable.SyncDir(s.dir)); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	s.mu.Lock()

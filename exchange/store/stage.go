@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/xinqiao/creditgw/consensus"
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 )
@@ -24,7 +25,7 @@ func (s *Store) Stage(p consensus.Point, r io.Reader) (sm.Digest, error) {
 	defer s.staging.Unlock()
 	s.staged = nil
 	dir := s.dir(s.generation + 1)
-	if err := errors.Join(os.RemoveAll(dir), makeDir(dir)); err != nil {
+	if err := errors.Join(os.RemoveAll(dir), durable.MakeDir(dir)); err != nil {
 		return sm.Digest{}, fmt.Errorf("store: %w", err)
 	}
 	st, err := openState(dir, &s.config)

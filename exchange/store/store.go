@@ -12,9 +12,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/xinqiao/creditgw/consensus"
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/consensus/ledger"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
@@ -70,7 +69,7 @@ const fileCurrent = "CURRENT"
 
 // Open opens the store, or makes an empty one of the genesis.
 func Open(config Config) (*Store, error) {
-	if err := os.MkdirAll(config.Dir, 0o700); err != nil {
+	if err := durable.MakeDir(config.Dir); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	s := &Store{config: config}
@@ -80,7 +79,7 @@ func Open(config Config) (*Store, error) {
 	}
 	if s.generation == 0 {
 		s.generation = 1
-		if err := makeDir(s.dir(1)); err != nil {
+		if err := durable.MakeDir(s.dir(1)); err != nil {
 			return nil, fmt.Errorf("store: %w", err)
 		}
 		if err := s.writeCurrent(1); err != nil {
@@ -130,11 +129,7 @@ func readCurrent(dir string) (uint64, error) {
 
 func (s *Store) writeCurrent(generation uint64) error {
 	name := filepath.Join(s.config.Dir, fileCurrent)
-	if err := renameio.WriteFile(name, fmt.Appendf(nil, "%06d\n", generation), 0o600); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	// renameio syncs the file but not the name.
-	if err := syncDir(s.config.Dir); err != nil {
+	if err := durable.Replace(name, fmt.Appendf(nil, "%06d\n", generation), 0o600); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	return nil

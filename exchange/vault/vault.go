@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 )
@@ -62,25 +62,10 @@ func Open(cfg Config) (*Vault, error) {
 
 // create makes an empty vault that is whole from the moment it has its name.
 func create(path string) (*os.File, error) {
-	temp := path + ".tmp"
-	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
+	if err := durable.Replace(path, header(0), 0o600); err != nil {
 		return nil, err
 	}
-	_, err = f.Write(header(0))
-	if err == nil {
-		err = f.Sync()
-	}
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
+	return os.OpenFile(path, os.O_RDWR, 0)
 }
 
 // load takes the file for this process and reads how many keys are durable.
@@ -203,11 +188,3 @@ func (v *Vault) write(b []byte, at ...int64) (err error) {
 func (v *Vault) Close() error { return v.file.Close() }
 
 func notFound(slot uint64) error { return fmt.Errorf("vault: slot %d: %w", slot, exchange.ErrNotFound) }
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
 	"github.com/xinqiao/creditgw/schemas"
@@ -102,19 +100,19 @@ func (v *evidence) keep(e Evidence) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("witness: evidence: %w", err)
 	}
-	if err := os.MkdirAll(v.dir, 0o700); err != nil {
+	if err := durable.MakeDir(v.dir); err != nil {
 		return "", fmt.Errorf("witness: evidence: %w", err)
 	}
 	for ext, content := range map[string][]byte{
 		".json": append(raw, '\n'),
 		".txt":  []byte(e.Text.ZH + "\n\n" + e.Text.EN + "\n"),
 	} {
-		if err := renameio.WriteFile(filepath.Join(v.dir, name+ext), content, 0o600, renameio.WithTempDir(v.dir)); err != nil {
+		if err := durable.Replace(filepath.Join(v.dir, name+ext), content, 0o600); err != nil {
 			return "", fmt.Errorf("witness: evidence: %w", err)
 		}
 	}
 	v.written++
-	return name, syncDir(v.dir)
+	return name, nil
 }
 
 // MaxEvidence bounds a bundle that is read.

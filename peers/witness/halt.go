@@ -9,8 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/peers"
 )
 
@@ -76,11 +75,8 @@ func (w *Witness) halt(reason HaltReason, own, other peers.Checkpoint) error {
 	if err != nil {
 		return fmt.Errorf("witness: %w", err)
 	}
-	if err := renameio.WriteFile(filepath.Join(w.cfg.Dir, haltName), append(raw, '\n'), 0o600, renameio.WithTempDir(w.cfg.Dir)); err != nil {
+	if err := durable.Replace(filepath.Join(w.cfg.Dir, haltName), append(raw, '\n'), 0o600); err != nil {
 		return fmt.Errorf("witness: %w", err)
-	}
-	if err := syncDir(w.cfg.Dir); err != nil {
-		return err
 	}
 	w.mu.Lock()
 	w.status.Halt = &h

@@ -9,9 +9,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
 	"golang.org/x/crypto/cryptobyte"
 
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/peers"
 )
 
@@ -142,11 +142,11 @@ func (f *stateFile) create(s State) error {
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(filepath.Join(f.dir, stateName), raw, 0o600, renameio.WithTempDir(f.dir)); err != nil {
+	if err := durable.Replace(filepath.Join(f.dir, stateName), raw, 0o600); err != nil {
 		return fmt.Errorf("witness: state: %w", err)
 	}
 	f.serial = 2
-	return syncDir(f.dir)
+	return nil
 }
 
 // slot is one slot: what is known, a checksum, and zeros. Odd serials lie in
@@ -211,13 +211,4 @@ func unseal(raw []byte) ([]byte, bool) {
 		return nil, false
 	}
 	return raw[:n], true
-}
-
-// syncDir makes a rename durable; renameio syncs the file only.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("witness: %w", err)
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -7,10 +7,10 @@ import (
 	"log/slog"
 	"math"
 	"net"
-	"os"
 	"sync"
 	"time"
 
+	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
 )
@@ -103,7 +103,7 @@ type Witness struct {
 
 // Open reads what the witness kept. Nothing is signed before Run.
 func Open(cfg Config) (*Witness, error) {
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+	if err := durable.MakeDir(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("witness: %w", err)
 	}
 	w := &Witness{
