@@ -17,9 +17,9 @@ import (
 )
 
 type restoreFlags struct {
-	dir, genesis, recovery, addr, http, node string
-	signer                                   string // key id of a node key that is not the genesis's
-	passphraseFile, recoveryPassphraseFile   string
+	newNodeFlags
+	genesis, recovery string
+	signer            string // key id of a node key that is not the genesis's
 }
 
 func (p *program) restoreCommand() *cobra.Command {
@@ -33,17 +33,12 @@ func (p *program) restoreCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return p.restore(f, args[0]) },
 	}
+	f.declare(p, cmd, "dir")
 	flags := cmd.Flags()
-	flags.StringVar(&f.dir, "dir", "", p.Say(text{"新节点的目录，须不存在", "directory of the new node, which must not exist"}))
 	flags.StringVar(&f.genesis, "genesis", "", p.Say(text{"创世文件", "the genesis"}))
 	flags.StringVar(&f.recovery, "recovery", "", p.Say(text{"恢复文件", "the recovery file"}))
-	flags.StringVar(&f.addr, "addr", "", p.Say(text{"其他地区连接新节点的地址 HOST:PORT", "HOST:PORT at which other regions reach the new node"}))
-	flags.StringVar(&f.http, "http", "127.0.0.1:8600", p.Say(text{"写入配置的 HTTP 地址", "HTTP address for the configuration"}))
-	flags.StringVar(&f.node, "node", "", p.Say(text{"新节点编号，默认是备份的节点号加一", "id of the new node, by default the next after the backup's"}))
 	flags.StringVar(&f.signer, "signer", "", p.Say(text{"签备份的节点公钥编号（创世后换过钥才需要）", "id of the node key that signed the backup, if it was rotated since the genesis"}))
-	flags.StringVar(&f.passphraseFile, "passphrase-file", "", p.Say(text{"新密钥的口令文件", "file with the passphrase of the new keys"}))
-	flags.StringVar(&f.recoveryPassphraseFile, "recovery-passphrase-file", "", p.Say(text{"恢复文件的口令文件", "file with the passphrase of the recovery file"}))
-	for _, name := range []string{"dir", "genesis", "recovery", "addr"} {
+	for _, name := range []string{"genesis", "recovery"} {
 		_ = cmd.MarkFlagRequired(name) // fails for unknown flags only
 	}
 	return cmd
@@ -58,7 +53,7 @@ func (p *program) restore(f restoreFlags, path string) error {
 	if err != nil {
 		return err
 	}
-	pass, err := p.restorePassphrases(f)
+	pass, err := f.passphrases(p)
 	if err != nil {
 		return err
 	}
@@ -66,25 +61,11 @@ func (p *program) restore(f restoreFlags, path string) error {
 	if err != nil {
 		return err
 	}
-	return p.rebuild(f, dir, restoring{genesis: &genesis, recovered: old, signer: f.signer}, pass, path)
-}
-
-// target is where the new node comes to be. It checks what the flags say of it.
-func (f restoreFlags) target() (dir string, err error) {
-	if err := errors.Join(peers.CheckAddr(f.addr), peers.CheckAddr(f.http)); err != nil {
-		return "", usageError(&message{Text: text{"--addr 与 --http 应为 HOST:PORT", "--addr and --http take HOST:PORT"}})
-	}
-	if dir, err = filepath.Abs(f.dir); err != nil {
-		return "", err
-	}
-	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
-		return "", usageError(&message{Text: text{dir + " 已存在，不会覆盖", dir + " exists and is not overwritten"}, Cause: err})
-	}
-	return dir, nil
+	return p.rebuild(f.newNodeFlags, dir, restoring{genesis: &genesis, recovered: old, signer: f.signer}, pass, path)
 }
 
 // rebuild makes a new node in dir of a backup and what opens it.
-func (p *program) rebuild(f restoreFlags, dir string, r restoring, pass passphrases, path string) (err error) {
+func (p *program) rebuild(f newNodeFlags, dir string, r restoring, pass passphrases, path string) (err error) {
 	// Everything is made beside its place, and gets its name when it is whole.
 	temp := dir + ".restoring"
 	if err := os.Mkdir(temp, 0o700); err != nil {
@@ -115,18 +96,9 @@ func (p *program) rebuild(f restoreFlags, dir string, r restoring, pass passphra
 	return p.reportRestore(dir, &r, member)
 }
 
-func (p *program) restorePassphrases(f restoreFlags) (passphrases, error) {
-	recovery, err := p.passphrase(recoveryPassphrase(f.recoveryPassphraseFile))
-	if err != nil {
-		return passphrases{}, err
-	}
-	keys, err := p.newPassphrase(keyPassphrase(f.passphraseFile))
-	return passphrases{Keys: keys, Recovery: recovery}, err
-}
-
 // restoredIdentity makes the keys of the new node, and writes them with what has
 // to be proposed so that it may take part.
-func (p *program) restoredIdentity(r *restoring, f restoreFlags, dir string, pass passphrases) (peers.Member, error) {
+func (p *program) restoredIdentity(r *restoring, f newNodeFlags, dir string, pass passphrases) (peers.Member, error) {
 	id := f.node
 	if id == "" {
 		_, number, _ := strings.Cut(r.manifest.Node, "-")

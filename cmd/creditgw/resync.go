@@ -12,32 +12,24 @@ import (
 
 func (p *program) resyncCommand() *cobra.Command {
 	var from string
-	var f restoreFlags
+	var f newNodeFlags
 	cmd := &cobra.Command{
 		Use:   "resync --dir DIR --to NEW --addr HOST:PORT",
 		Short: p.Say(text{"账本分叉之后，以新节点身份重新加入", "after a fork: rejoin as a new node"}),
 		Long: p.Say(text{
-			"把已停节点独有的内容（流水日志、密钥槽、令牌）搬到一个新节点，原目录连同证据原样保留。新节点没有 Raft 日志和账本，\n由各地区批准（node-add，然后 promote）后，从有多数见证的快照取得账本。据分叉账本读过、其他地区未见证的条目作废，由新节点重读。",
-			"Takes what only the stopped node has (journal, vault, tokens) to a new node, and leaves its directory with the\nevidence as it is. The new node has neither Raft log nor ledger: once the regions have approved it (node-add,\nthen promote) it gets the ledger by a witnessed snapshot. What the journal has read of a forked ledger, behind\nwhat the regions have witnessed, counts for nothing and is read again."}),
+			"把已停节点独有的内容（流水日志、密钥槽、令牌）搬到一个新节点，原目录连同证据原样保留。新节点没有 Raft 日志和账本，\n由各地区批准（node-add，然后 promote）后，从有多数见证的快照取得账本。据分叉账本读过、其他地区未见证的条目作废，由新节点重读。\n新密钥沿用原密钥的口令，恢复文件另做一份。",
+			"Takes what only the stopped node has (journal, vault, tokens) to a new node, and leaves its directory with the\nevidence as it is. The new node has neither Raft log nor ledger: once the regions have approved it (node-add,\nthen promote) it gets the ledger by a witnessed snapshot. What the journal has read of a forked ledger, behind\nwhat the regions have witnessed, counts for nothing and is read again.\nThe new keys have the passphrase of the old ones, and a new recovery file is made."}),
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return p.resync(from, f) },
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&from, "dir", "", p.Say(text{"已停节点的目录，保留不动", "directory of the stopped node, which is left as it is"}))
-	flags.StringVar(&f.dir, "to", "", p.Say(text{"新节点的目录，须不存在", "directory of the new node, which must not exist"}))
-	flags.StringVar(&f.addr, "addr", "", p.Say(text{"其他地区连接新节点的地址 HOST:PORT", "HOST:PORT at which other regions reach the new node"}))
-	flags.StringVar(&f.http, "http", "127.0.0.1:8600", p.Say(text{"写入配置的 HTTP 地址", "HTTP address for the configuration"}))
-	flags.StringVar(&f.node, "node", "", p.Say(text{"新节点编号，默认是原节点号加一", "id of the new node, by default the next"}))
-	flags.StringVar(&f.passphraseFile, "passphrase-file", "", p.Say(text{"密钥口令文件，新旧相同", "file with the passphrase of the keys, old and new"}))
-	flags.StringVar(&f.recoveryPassphraseFile, "recovery-passphrase-file", "", p.Say(text{"新恢复文件的口令文件", "file with the passphrase of the new recovery file"}))
-	for _, name := range []string{"dir", "to", "addr"} {
-		_ = cmd.MarkFlagRequired(name) // fails for unknown flags only
-	}
+	cmd.Flags().StringVar(&from, "dir", "", p.Say(text{"已停节点的目录，保留不动", "directory of the stopped node, which is left as it is"}))
+	_ = cmd.MarkFlagRequired("dir") // fails for unknown flags only
+	f.declare(p, cmd, "to")
 	return cmd
 }
 
 // resync is a backup and a restore in one, by the keys that are still there.
-func (p *program) resync(from string, f restoreFlags) (err error) {
+func (p *program) resync(from string, f newNodeFlags) (err error) {
 	dir, err := f.target()
 	if err != nil {
 		return err
@@ -46,7 +38,7 @@ func (p *program) resync(from string, f restoreFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	pass, err := p.restorePassphrases(f)
+	pass, err := f.passphrases(p)
 	if err != nil {
 		return err
 	}
