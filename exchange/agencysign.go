@@ -59,13 +59,14 @@ func (in *intake) checkAuthor(v *verdict) {
 		return
 	}
 	record, err := v.check.Record.Encode()
-	if err != nil || key.Verify(sm.LabelAuthor, in.Sealer.Ledger, record, by.Sig) != nil {
+	id := key.ID()
+	author := &Author{Kind: AuthorAgency, Agency: agency, Key: &id, Signature: by.Sig}
+	if err != nil || author.Verify(in.Sealer.Ledger, key, record) != nil {
 		refuse(v, RuleAuthorSignature, "签名与记录不符", "the signature does not fit the record",
 			"请对 creditctl canonical 输出的字节重新签名", "sign again what creditctl canonical prints")
 		return
 	}
-	id := key.ID()
-	v.author = &Author{Kind: AuthorAgency, Agency: agency, Key: &id, Signature: by.Sig}
+	v.author = author
 }
 
 // keyOf finds an agency's key in force. Recipients judge by the directory as
@@ -96,17 +97,19 @@ func refuse(v *verdict, rule schemas.Code, zh, en, hintZH, hintEN string) {
 	v.check.Findings = append(v.check.Findings, f)
 }
 
-// checkFileSignature verifies an agency's detached signature over the whole
-// file, if it sent one.
-func (s *Service) checkFileSignature(p Principal, digest sm.Digest, sig []byte) error {
+// checkFileSignature verifies an agency's detached signature over the whole file,
+// if it sent one, and finds the key that made it.
+func (s *Service) checkFileSignature(p Principal, digest sm.Digest, sig []byte) (*sm.KeyID, error) {
 	if len(sig) == 0 {
-		return nil
+		return nil, nil
 	}
+	by := Author{Kind: AuthorRegion, File: &digest, FileSignature: sig}
 	for _, k := range s.AgencyKeys(p.Submitter()) {
-		if k.Until == 0 && k.Public.Verify(sm.LabelFile, s.Sealer.Ledger, digest[:], sig) == nil {
-			return nil
+		if k.Until == 0 && by.Verify(s.Sealer.Ledger, k.Public, nil) == nil {
+			id := k.Public.ID()
+			return &id, nil
 		}
 	}
-	return Fail(KindInvalid, string(RuleAuthorSignature), "X-Author-Signature 与文件不符，或公钥未登记",
+	return nil, Fail(KindInvalid, string(RuleAuthorSignature), "X-Author-Signature 与文件不符，或公钥未登记",
 		"X-Author-Signature does not fit the file, or its key is not registered")
 }

@@ -17,8 +17,8 @@ const (
 // Author is the author block inside the sealed body: docs/formats/author.md.
 // For a file the region vouches by its batch signature and names file and row
 // (neither in statements, which are its own word);
-// an agency that holds a key signs each record itself, and recipients
-// verify that before they act on it.
+// an agency that holds a key signs each record itself, or the file as a whole.
+// Recipients verify either before they act on the record.
 type Author struct {
 	Kind   AuthorKind `cbor:"1,keyasint"`
 	Agency string     `cbor:"2,keyasint"` // USCC
@@ -27,7 +27,7 @@ type Author struct {
 	Row           int        `cbor:"4,keyasint,omitempty"` // region: data row, from 1
 	FileSignature []byte     `cbor:"5,keyasint,omitempty"` // region: the agency's own, if it sent one
 
-	Key       *sm.KeyID `cbor:"6,keyasint,omitempty"` // agency
+	Key       *sm.KeyID `cbor:"6,keyasint,omitempty"` // the agency's, of whichever signature it made
 	Signature []byte    `cbor:"7,keyasint,omitempty"` // agency: SM2 over Message(LabelAuthor, ledger, record)
 }
 
@@ -43,13 +43,22 @@ func ParseAuthor(raw []byte) (Author, error) {
 		return a, err
 	}
 	file := a.File != nil && a.Row > 0 || a.File == nil && a.Row == 0 && a.FileSignature == nil
-	region := a.Kind == AuthorRegion && file && a.Key == nil && a.Signature == nil
+	region := a.Kind == AuthorRegion && file && (a.Key != nil) == (len(a.FileSignature) > 0) && a.Signature == nil
 	agency := a.Kind == AuthorAgency && a.File == nil && a.Row == 0 && a.FileSignature == nil &&
 		a.Key != nil && len(a.Signature) > 0
 	if !region && !agency || a.Agency == "" {
 		return a, Malformed("author block")
 	}
 	return a, nil
+}
+
+// Verify checks the signature by the agency's key that the block names: over the
+// record, or, where the region vouches for the record, over the file alone.
+func (a *Author) Verify(ledger sm.Digest, key *sm.AgencyPublic, record []byte) error {
+	if a.Kind == AuthorAgency {
+		return key.Verify(sm.LabelAuthor, ledger, record, a.Signature)
+	}
+	return key.Verify(sm.LabelFile, ledger, a.File[:], a.FileSignature)
 }
 
 // Acknowledgement is the body of a statement that tells an origin what became

@@ -33,7 +33,7 @@ var authorVectors = []struct {
 }{
 	{"a file's row", Author{Kind: AuthorRegion, Agency: sampleAgency, File: sampleDigest(0x11), Row: 300}},
 	{"a signed file's row", Author{Kind: AuthorRegion, Agency: sampleAgency, File: sampleDigest(0x11), Row: 1,
-		FileSignature: []byte{0x30, 0x00}}},
+		FileSignature: []byte{0x30, 0x00}, Key: sampleKeyID()}},
 	{"a statement", Author{Kind: AuthorRegion, Agency: sampleAgency}},
 	{"an agency's own", Author{Kind: AuthorAgency, Agency: sampleAgency, Key: sampleKeyID(), Signature: []byte{0x30, 0x00}}},
 }
@@ -99,11 +99,16 @@ func formatVectors(t *testing.T, page string) [][]byte {
 func TestABlockOfNeitherKindIsRefused(t *testing.T) {
 	file, agency := authorVectors[0].Author, authorVectors[3].Author
 	for name, change := range map[string]func(file, agency *Author) *Author{
-		"unknown kind":                  func(f, _ *Author) *Author { f.Kind = "clerk"; return f },
-		"no agency":                     func(f, _ *Author) *Author { f.Agency = ""; return f },
-		"file without row":              func(f, _ *Author) *Author { f.Row = 0; return f },
-		"row without file":              func(f, _ *Author) *Author { f.File = nil; return f },
-		"region with an agency's key":   func(f, _ *Author) *Author { f.Key = sampleKeyID(); return f },
+		"unknown kind":                func(f, _ *Author) *Author { f.Kind = "clerk"; return f },
+		"no agency":                   func(f, _ *Author) *Author { f.Agency = ""; return f },
+		"file without row":            func(f, _ *Author) *Author { f.Row = 0; return f },
+		"row without file":            func(f, _ *Author) *Author { f.File = nil; return f },
+		"region with an agency's key": func(f, _ *Author) *Author { f.Key = sampleKeyID(); return f },
+		"file signature without key":  func(f, _ *Author) *Author { f.FileSignature = []byte{1}; return f },
+		"signature without file": func(f, _ *Author) *Author {
+			f.File, f.Row, f.FileSignature, f.Key = nil, 0, []byte{1}, sampleKeyID()
+			return f
+		},
 		"region with a signature":       func(f, _ *Author) *Author { f.Signature = []byte{1}; return f },
 		"agency without key":            func(_, a *Author) *Author { a.Key = nil; return a },
 		"agency without signature":      func(_, a *Author) *Author { a.Signature = nil; return a },

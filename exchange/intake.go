@@ -56,7 +56,8 @@ func (s *Service) Submit(ctx context.Context, p Principal, sub Submission) (Subm
 			return v, err
 		}
 	}
-	if err := s.checkFileSignature(p, file.digest, sub.Signature); err != nil {
+	signer, err := s.checkFileSignature(p, file.digest, sub.Signature)
+	if err != nil {
 		return SubmissionView{}, err
 	}
 	kind, ok := s.Catalogue.Kind(sub.Kind)
@@ -68,7 +69,7 @@ func (s *Service) Submit(ctx context.Context, p Principal, sub Submission) (Subm
 	if err != nil {
 		return SubmissionView{}, err
 	}
-	in := &intake{Service: s, sub: sub, principal: p, rows: rows, file: file.digest}
+	in := &intake{Service: s, sub: sub, principal: p, rows: rows, file: file.digest, signer: signer}
 	in.at = s.Clock()
 	in.checker = kind.NewChecker(in.environment())
 	return in.run(ctx)
@@ -117,6 +118,7 @@ type intake struct {
 	principal Principal
 	rows      *tabular.Reader
 	file      sm.Digest
+	signer    *sm.KeyID // the agency's key that signed the file, nil if none did
 	checker   *schemas.Checker
 	id        string
 	at        time.Time

@@ -149,7 +149,8 @@ func (in *intake) settle(ctx context.Context, verdicts []verdict, wants []wanted
 func (in *intake) accept(v *verdict, w wanted, id EntryID) error {
 	author := v.author
 	if author == nil {
-		author = &Author{Kind: AuthorRegion, Agency: in.principal.Submitter(), File: &in.file, Row: v.row.Number, FileSignature: in.sub.Signature}
+		author = &Author{Kind: AuthorRegion, Agency: in.principal.Submitter(), File: &in.file, Row: v.row.Number,
+			FileSignature: in.sub.Signature, Key: in.signer}
 	}
 	block, err := author.Marshal()
 	if err != nil {

@@ -66,14 +66,24 @@ type RecordView struct {
 	Submitter  string           `json:"-"`
 }
 
-// AuthorView is the author block as shown.
+// AuthorView is the author block as shown. Signatures are verified by the directory
+// as of the entry's index.
 type AuthorView struct {
 	Kind     AuthorKind `json:"kind"`
 	Agency   string     `json:"agency"`
 	File     *sm.Digest `json:"file,omitempty"`
 	Row      int        `json:"row,omitempty"`
 	KeyID    *sm.KeyID  `json:"key_id,omitempty"`
-	Verified bool       `json:"verified"` // agency: by the directory as of the entry's index
+	Verified bool       `json:"verified"` // kind agency: the agency has signed the record
+	// FileSignature is the agency's over the file. That the record is this row of
+	// it, the region says alone.
+	FileSignature *FileSignatureView `json:"file_signature,omitempty"`
+}
+
+// FileSignatureView is an agency's signature over the SM3 of a file.
+type FileSignatureView struct {
+	KeyID    sm.KeyID `json:"key_id"`
+	Verified bool     `json:"verified"`
 }
 
 // QuarantineItem is a bad row kept for repair.

@@ -33,9 +33,16 @@ var recordChecks = []mutant{
 	{
 		check: "author's signature",
 		file:  "exchange/casebook/received.go",
-		old:   `return ok && key.Public.Verify(sm.LabelAuthor, c.cfg.LedgerID, record, a.Signature) == nil`,
-		new:   `return ok && (true || key.Public.Verify(sm.LabelAuthor, c.cfg.LedgerID, record, a.Signature) == nil)`,
+		old:   `return ok && a.Verify(c.cfg.LedgerID, key.Public, record) == nil`,
+		new:   `return ok && (true || a.Verify(c.cfg.LedgerID, key.Public, record) == nil)`,
 		pkg:   "./exchange/casebook", run: "^TestAnAgencysOwnSignature$|^TestParkedEntries$",
+	},
+	{
+		check: "a file's signature at the recipient",
+		file:  "exchange/casebook/received.go",
+		old:   `if a.Key == nil {`,
+		new:   `if a.Kind == exchange.AuthorRegion {`,
+		pkg:   "./exchange/casebook", run: "^TestAFileThatItsAgencyHasSigned$",
 	},
 	{
 		check: "record of its schema on opening",

@@ -103,6 +103,10 @@ func canned(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "workbook")
 	case "GET /v1/ledger/checkpoint":
 		_, _ = io.WriteString(w, `{"ledger":"`+strings.Repeat("ab", 32)+`","size":1,"root":"`+strings.Repeat("cd", 32)+`","ledger_size":1}`)
+	case "GET /v1/records/" + strings.Repeat("ab", 32):
+		_, _ = io.WriteString(w, `{"id":"`+strings.Repeat("ab", 32)+`","kind":"administrative-penalty","class":1,"origin":"120000","recipients":["110000"],
+			"issued_at":"2026-04-02T09:00:00+08:00","state":"witnessed","deliveries":[],"author":{"kind":"region","agency":"12120000000003025Y",
+			"file":"`+strings.Repeat("cd", 32)+`","row":7,"verified":false,"file_signature":{"key_id":"`+strings.Repeat("ef", 16)+`","verified":true}}}`)
 	case "POST /v1/records/" + strings.Repeat("ab", 32) + "/erasure":
 		_, _ = io.WriteString(w, `{"reason":"repaired","ordered_at":"2026-04-02T09:00:00+08:00","now":true,"ledger_size":9,"regions":[
 			{"region":"110000","state":"pending","held":true},{"region":"120000","state":"stopped","held":true,"stopped_at":"2026-04-02T09:00:00+08:00"},

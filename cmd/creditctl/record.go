@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
 )
 
@@ -57,6 +58,9 @@ func (p *program) showRecord(r httpapi.Record) error {
 	if r.Erasure != nil {
 		p.showErasure(line, *r.Erasure)
 	}
+	if r.Author != nil {
+		line(text{"署名", "author"}, p.authorship(r.Author))
+	}
 	if b := r.Body; b != nil {
 		line(text{"行政相对人", "subject"}, b.SubjectName)
 		line(text{"文号", "decision"}, b.DecisionNo)
@@ -71,4 +75,21 @@ func (p *program) showRecord(r httpapi.Record) error {
 		line(text{"失信程度", "dishonesty"}, p.Sayf(text{"%s（%s）", "%s (%s)"}, d.Value, p.Say(whose)))
 	}
 	return table.Flush()
+}
+
+// authorship says who vouches for a record, and no more than was verified.
+func (p *program) authorship(a *exchange.AuthorView) string {
+	switch {
+	case a.Kind == exchange.AuthorAgency && a.Verified:
+		return p.Sayf(text{"单位 %s 签名，已核验", "signed by agency %s, verified"}, a.Agency)
+	case a.Kind == exchange.AuthorAgency:
+		return p.Sayf(text{"单位 %s 的签名不成立", "the signature of agency %s does not hold"}, a.Agency)
+	case a.File == nil:
+		return p.Say(text{"来源地区", "the origin"})
+	case a.FileSignature != nil && a.FileSignature.Verified:
+		return p.Sayf(text{"来源地区担保：单位 %[1]s 文件的第 %[2]d 行；文件有单位签名，已核验，逐行没有",
+			"the origin vouches: row %[2]d of a file of agency %[1]s, which has signed the file, verified, not the row"}, a.Agency, a.Row)
+	default:
+		return p.Sayf(text{"来源地区担保：单位 %[1]s 文件的第 %[2]d 行", "the origin vouches: row %[2]d of a file of agency %[1]s"}, a.Agency, a.Row)
+	}
 }

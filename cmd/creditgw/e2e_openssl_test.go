@@ -19,7 +19,8 @@ import (
 
 // TestServeAndOpenSSL holds the gateway against the implementation that an
 // agency, an auditor or a court has at hand: an agency signs its record with
-// OpenSSL and the recipient takes it as the agency's own; an auditor has
+// OpenSSL and the recipient takes it as the agency's own; it signs a file, and the
+// recipient says that of the file and not of its rows; an auditor has
 // OpenSSL verify the region's signature of the batch on the ledger.
 func TestServeAndOpenSSL(t *testing.T) {
 	t.Parallel()
@@ -55,7 +56,43 @@ func TestServeAndOpenSSL(t *testing.T) {
 		t.Errorf("an altered record: %d quarantined by %v: %v", refused.Quarantined, refused.ByRule, err)
 	}
 
+	c.checkSignedFile(o, origin, home, key.KeyID)
 	c.checkBatchByOpenSSL(o, origin, id)
+}
+
+// checkSignedFile sends a file that OpenSSL has signed as a whole.
+func (c *cluster) checkSignedFile(o openssl.Dir, origin, home *gateway, key sm.KeyID) {
+	t := c.t
+	t.Helper()
+	body, err := recordsFile([]any{origin.notice(home.region)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(c.dir, "signed.json")
+	if err := os.WriteFile(path, body, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	message, err := exec.CommandContext(t.Context(), built(t, "creditctl"), "canonical", path, "--genesis", filepath.Join(c.dir, genesisName)).Output()
+	if err != nil {
+		t.Fatalf("creditctl canonical: %v", err)
+	}
+	file := httpapi.File{Body: bytes.NewReader(body), Media: httpapi.MediaJSON, Wait: exchange.WaitWitnessed, Signature: o.Sign("key.pem", message)}
+	sent, err := origin.client(exchange.RoleAgencyEntry).Submit(origin.context(), file)
+	if err != nil || sent.Accepted != 1 {
+		t.Fatalf("a signed file: %+v, %v", sent, err)
+	}
+	id := *sent.Records[0].ID
+	newPhone(home).await(id)
+	v, err := home.client(exchange.RoleOperator).Record(home.context(), id)
+	if err != nil || v.Author == nil || v.Author.Kind != exchange.AuthorRegion || v.Author.Verified || v.Author.FileSignature == nil ||
+		*v.Author.FileSignature != (exchange.FileSignatureView{KeyID: key, Verified: true}) {
+		t.Errorf("at the recipient the author is %+v: %v", v.Author, err)
+	}
+	receipt := filepath.Join(c.dir, "signed-receipt.json")
+	home.creditctl(nil, exitDone, "receipt", id.String(), "-o", receipt, "--disclose")
+	if v := c.verify(receipt); !v.Valid {
+		t.Errorf("the receipt of a signed file's row: %+v", v)
+	}
 }
 
 // checkBatchByOpenSSL goes from an entry, as a third region shows it, to the

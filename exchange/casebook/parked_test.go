@@ -2,6 +2,7 @@ package casebook_test
 
 import (
 	"crypto/rand"
+	"strconv"
 	"testing"
 
 	"github.com/xinqiao/creditgw/crypto/envelope"
@@ -148,6 +149,57 @@ func TestAnAgencysOwnSignature(t *testing.T) {
 	}
 	if n := tj.counts(); n.Outbox != 0 {
 		t.Errorf("%d entries of the origin are not committed", n.Outbox)
+	}
+}
+
+// What an agency has signed of a file, each recipient checks as well: the file's
+// SM3, not that the record is a row of it.
+func TestAFileThatItsAgencyHasSigned(t *testing.T) {
+	w := newWorld(t)
+	tj, bj := w.members[tianjin], w.members[beijing]
+	key := must[*sm.AgencyKey](t)(sm.Generate[sm.Agency](rand.Reader))
+	keyID := key.Public().ID()
+	file, another := sm.Sum([]byte("a file")), sm.Sum([]byte("another file"))
+	signature := must[[]byte](t)(key.Sign(sm.LabelFile, w.genesis.LedgerID(), file[:]))
+	govern := func(kind string, body []byte) {
+		t.Helper()
+		entry := must[exchange.Authored](t)(tj.sealer.Clear(kind, tj.secret.EntryID(kind, body, 0), w.now, body))
+		tj.tell(exchange.Event{Authored: &exchange.EntryAuthored{Entry: entry}})
+		tj.drain()
+	}
+	row := 0
+	send := func(named sm.Digest, uscc string) exchange.EntryID {
+		t.Helper()
+		row++
+		author := exchange.Author{Kind: exchange.AuthorRegion, Agency: uscc, File: &named, Row: row, FileSignature: signature, Key: &keyID}
+		record := must[[]byte](t)(penalty(notice{no: strconv.Itoa(row), firm: beijingFirm, fine: 1}).Encode())
+		id := sm.Sum(record)
+		tj.forge(exchange.Header{Kind: exchange.KindPenalty, ID: id}, record, must[[]byte](t)(author.Marshal()), nil)
+		tj.drain()
+		return id
+	}
+	claim := peers.AgencyClaim{Region: tianjin, USCC: agency, Name: "总队", Key: key.Public()}
+	claim = must[peers.AgencyClaim](t)(claim.Prove(w.genesis.LedgerID(), key))
+	govern(exchange.KindAgencyKey, must[[]byte](t)(claim.Encode()))
+	good := send(file, agency)
+	bad := map[string]exchange.EntryID{
+		"the signature of another file": send(another, agency),
+		"another agency's signature":    send(file, "111100000000030173"),
+	}
+	govern(exchange.KindAgencyKeyRetire, must[[]byte](t)(peers.EncodeAgencyKeyRetire(agency, keyID)))
+	bad["a key that is retired"] = send(file, agency)
+	w.everyoneFollows()
+
+	r := bj.record(good)
+	if r.Code != "" || r.Author == nil || r.Author.FileSignature == nil || !r.Author.FileSignature.Verified || r.Author.FileSignature.KeyID != keyID {
+		t.Errorf("the agency's own signature over the file: %+v, author %+v", r, r.Author)
+	} else if r.Author.Verified || r.Author.KeyID != nil {
+		t.Errorf("the record counts as signed by the agency: %+v", r.Author)
+	}
+	for name, id := range bad {
+		if r := bj.record(id); r.Code != casebook.CodeBadAuthor {
+			t.Errorf("%s: %+v", name, r)
+		}
 	}
 }
 

@@ -176,15 +176,17 @@ func (c *Casebook) checkRecord(a *arrival, record []byte) string {
 	return ""
 }
 
-// vouched reports whether the author stands for the record. A region does by
-// its batch signature, which Apply has verified; an agency by its own, judged
-// by the directory as of the entry's index.
+// vouched reports whether the author stands for what the block says of it. A
+// region does by its batch signature, which Apply has verified; an agency that has
+// signed the record, or the file that its region took it from, by its own, judged
+// by the directory as of the entry's index. That a record is its row of a file no
+// recipient can judge.
 func (c *Casebook) vouched(h *exchange.Header, index uint64, a *exchange.Author, record []byte, directory *peers.Directory) bool {
-	if a.Kind == exchange.AuthorRegion {
+	if a.Key == nil {
 		return true
 	}
 	key, ok := directory.AgencyKeyAt(h.Origin, a.Agency, *a.Key, index)
-	return ok && key.Public.Verify(sm.LabelAuthor, c.cfg.LedgerID, record, a.Signature) == nil
+	return ok && a.Verify(c.cfg.LedgerID, key.Public, record) == nil
 }
 
 // parallel runs do(0) … do(n-1) on all cores and returns one of the errors.

@@ -234,14 +234,20 @@ func (c *Casebook) authorView(h *exchange.Header, r *found, block, record []byte
 	if err != nil {
 		return nil
 	}
-	v := &exchange.AuthorView{Kind: a.Kind, Agency: a.Agency, File: a.File, Row: a.Row, KeyID: a.Key}
+	v := &exchange.AuthorView{Kind: a.Kind, Agency: a.Agency, File: a.File, Row: a.Row}
+	if a.Key == nil {
+		return v
+	}
+	directory := c.cfg.Ledger.Directory()
+	index := r.Index
+	if r.State != exchange.StateCommitted {
+		index = directory.Next()
+	}
+	verified := c.vouched(h, index, &a, record, directory)
 	if a.Kind == exchange.AuthorAgency {
-		directory := c.cfg.Ledger.Directory()
-		index := r.Index
-		if r.State != exchange.StateCommitted {
-			index = directory.Next()
-		}
-		v.Verified = c.vouched(h, index, &a, record, directory)
+		v.KeyID, v.Verified = a.Key, verified
+	} else {
+		v.FileSignature = &exchange.FileSignatureView{KeyID: *a.Key, Verified: verified}
 	}
 	return v
 }

@@ -238,14 +238,16 @@ func missing(err error) error {
 	return e
 }
 
-// Disclose adds an entry's content, and the key of an agency that signed it.
+// Disclose adds an entry's content, and the key of an agency that signed it or the
+// file that it is of. Off the ledger there is no place to judge a key by: what the
+// region vouches for goes without the key then.
 func (b *Builder) Disclose(r *Receipt, origin peers.Region, opened envelope.Opened) error {
 	author, err := exchange.ParseAuthor(opened.Author)
 	if err != nil {
 		return err
 	}
 	d := &Disclosed{Author: opened.Author, Record: opened.Record, Salt: opened.Salt}
-	if author.Kind == exchange.AuthorAgency {
+	if author.Key != nil && (author.Kind == exchange.AuthorAgency || r.Leaf != nil) {
 		if d.Agency, err = b.agency(r, origin, &author); err != nil {
 			return err
 		}

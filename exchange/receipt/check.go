@@ -65,8 +65,8 @@ var (
 		schemas.Text{ZH: "披露的内容就是条目所承诺的内容", EN: "the disclosed content is what the entry commits to"},
 		schemas.Text{ZH: "披露的内容不是条目所承诺的内容", EN: "the disclosed content is not what the entry commits to"}}
 	stepAuthor = step{"AUTHOR",
-		schemas.Text{ZH: "作者签署有效", EN: "its author vouches for it"},
-		schemas.Text{ZH: "作者签署不成立", EN: "its author does not vouch for it"}}
+		schemas.Text{ZH: "署名块所称的签名成立", EN: "the signatures that its author block speaks of hold"},
+		schemas.Text{ZH: "署名块所称的签名不成立", EN: "a signature that its author block speaks of does not hold"}}
 )
 
 func (s step) fail(cause error) *Failure { return &Failure{s.code, s.not, cause} }

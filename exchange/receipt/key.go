@@ -67,10 +67,11 @@ func (v *verification) batchKey(shown *Key, origin peers.Region, good func(peers
 }
 
 // author checks who vouches for disclosed content. A region does by the batch
-// signature, which is verified already; an agency by its own, under a key that
-// is shown as good at the entry's leaf.
+// signature, which is verified already; an agency that signed the record, or the
+// file that the region took it from, by its own, under a key that is shown as good
+// at the entry's leaf.
 func (v *verification) author(d *Disclosed, a *exchange.Author) error {
-	if a.Kind == exchange.AuthorRegion {
+	if a.Key == nil || a.Kind == exchange.AuthorRegion && v.State != Witnessed {
 		if d.Agency != nil {
 			return errForm
 		}
@@ -90,5 +91,5 @@ func (v *verification) author(d *Disclosed, a *exchange.Author) error {
 		return errKey
 	}
 	v.AuthorDoubtful = record.Doubtful(v.Index)
-	return record.Public.Verify(sm.LabelAuthor, v.Ledger, d.Record, a.Signature)
+	return a.Verify(v.Ledger, record.Public, d.Record)
 }

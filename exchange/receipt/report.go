@@ -36,10 +36,34 @@ func (v *Verdict) Proven() []schemas.Text {
 		out = append(out, said("它在共享账本上的序号是 %[1]d，%[4]d 个地区中的 %[2]s 见过同一账本",
 			"it is entry %[1]d of the shared ledger, and of %[4]d regions %[3]s saw the same ledger", v.Index, zh, en, v.Of), v.when())
 	}
-	if v.Author != nil {
-		out = append(out, said("所附内容就是条目当时的内容，作者单位 %s", "the content shown is the entry's content, by agency %s", v.Author.Agency))
+	return append(out, v.authored()...)
+}
+
+// authored says what the author block shows, and no more: a file that an agency
+// has signed shows nothing of its rows.
+func (v *Verdict) authored() []schemas.Text {
+	a := v.Author
+	switch {
+	case a == nil:
+		return nil
+	case a.Kind == exchange.AuthorAgency:
+		return []schemas.Text{said("所附内容就是条目当时的内容，由单位 %s 自己签名", "the content shown is the entry's content, signed by agency %s itself", a.Agency)}
+	case a.File == nil:
+		return []schemas.Text{said("所附内容就是条目当时的内容，出自地区 %s 本身", "the content shown is the entry's content, region %s's own word", v.Header.Origin)}
+	}
+	out := []schemas.Text{said("所附内容就是条目当时的内容；地区 %[1]s 称其为单位 %[2]s 文件（SM3 %[4]s）的第 %[3]d 行",
+		"the content shown is the entry's content; region %[1]s says that it is row %[3]d of agency %[2]s's file with SM3 %[4]s",
+		v.Header.Origin, a.Agency, a.Row, a.File)}
+	if v.fileSigned() {
+		out = append(out, said("单位 %s 签署了这个文件", "agency %s signed that file", a.Agency))
 	}
 	return out
+}
+
+// fileSigned says whether an agency's signature over the file was verified: its key
+// can be shown of witnessed entries only.
+func (v *Verdict) fileSigned() bool {
+	return v.Author.Kind == exchange.AuthorRegion && v.Author.Key != nil && v.State == Witnessed
 }
 
 func (v *Verdict) when() schemas.Text {
@@ -66,9 +90,14 @@ func (v *Verdict) NotProven() []schemas.Text {
 	if v.AuthorDoubtful {
 		out = append(out, said("单位本身签了字：其密钥后来被撤销，本条目在存疑期间内", "that the agency itself signed: its key was revoked later, and this entry lies in the time that is in doubt"))
 	}
-	if v.Author == nil {
+	switch {
+	case v.Author == nil:
 		out = append(out, said("条目的内容：凭证未附内容", "what the entry says: its content is not part of this receipt"))
-	} else if v.Author.Kind == exchange.AuthorRegion {
+	case v.Author.Kind == exchange.AuthorAgency || v.Author.File == nil:
+	case v.fileSigned():
+		out = append(out, said("内容确是该文件的这一行：文件未附，由地区担保；持有文件的人可以核对",
+			"that the content is what stands in that row: the file is not shown, the region vouches for it; whoever has the file can look"))
+	default:
 		out = append(out, said("单位自己签了字：内容出自单位的文件，由地区担保", "that the agency itself signed: the region vouches for the agency's file"))
 	}
 	return append(out,
