@@ -152,8 +152,7 @@ func (c *check) batch(tx *bolt.Tx, r *row) {
 	if p.Origin != r.origin || p.Seq != r.seq || p.Seq != before.seq+1 || p.Previous != before.preamble {
 		c.found(&DamageError{r.first, "its batch does not follow the origin's previous one"})
 	}
-	key, ok := c.state.directory.BatchKey(p.Origin, p.Key)
-	if !ok || key.Verify(sm.LabelBatch, c.state.ledger, b.RawPreamble, b.Signature) != nil {
+	if !c.signed(&b, r.first) {
 		c.found(&DamageError{r.first, "the signature of its batch"})
 	}
 	leaves := make([]sm.Digest, r.n)
@@ -164,6 +163,17 @@ func (c *check) batch(tx *bolt.Tx, r *row) {
 		c.found(&DamageError{r.first, "the root of its batch"})
 	}
 	c.entries(tx, r)
+}
+
+// signed judges a batch by the keys of its own place, as Apply has: the origin
+// may have changed its key since.
+func (c *check) signed(b *exchange.Batch, first uint64) bool {
+	directory, err := c.state.directoryAt(first)
+	if err != nil {
+		return false
+	}
+	key, ok := directory.BatchKey(b.Preamble.Origin, b.Preamble.Key)
+	return ok && key.Verify(sm.LabelBatch, c.state.ledger, b.RawPreamble, b.Signature) == nil
 }
 
 // entries names each damaged entry of a batch.

@@ -42,10 +42,12 @@ func (w *world) decide(s *Store, c peers.Change) {
 }
 
 // A rotated key signs from its entry on, the retired one up to its own, and
-// whoever replays the ledger comes to the same root.
+// whoever replays the ledger comes to the same root. A check years later still
+// takes what the retired key has signed for sound.
 func TestBatchKeyIsJudgedByTheEntrysPlace(t *testing.T) {
 	w := newWorld(t)
-	s := w.open(t.TempDir())
+	dir := t.TempDir()
+	s := w.open(dir)
 	a := regions['A']
 	old, fresh := w.keys[a], must[*sm.BatchKey](t)(sm.Generate[sm.Batch](rand.Reader))
 	record := func(key *sm.BatchKey) string {
@@ -97,6 +99,9 @@ func TestBatchKeyIsJudgedByTheEntrysPlace(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if report := must[Report](t)(Check(dir, &w.genesis, nil)); !report.OK() {
+		t.Errorf("batches of a key that was retired since are said to be damaged: %v", report.Damage)
 	}
 }
 
