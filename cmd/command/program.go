@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -61,15 +60,12 @@ func (p *Program) Run(ctx context.Context, args []string, root func() *cobra.Com
 
 func (p *Program) execute(ctx context.Context, root *cobra.Command, args []string) error {
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	var exit *ExitError
 	if err == nil || errors.As(err, &exit) {
 		return err
 	}
-	return UsageError(&Message{
-		Text: Text{"用法不对", "wrong usage"}, Cause: err,
-		Hint: Text{root.Name() + " --help 列出命令和选项", root.Name() + " --help lists commands and flags"},
-	})
+	return p.wrongUsage(cmd, err)
 }
 
 // Explain renders an error in the language of the program. Causes that come
@@ -113,13 +109,11 @@ func (p *Program) Root(use string, short Text, codeOf func(error) int, commands 
 	root.SetErr(p.Err)
 	flags := root.PersistentFlags()
 	// LanguageOf has read --lang already; here it is declared for help and parsing.
-	flags.String("lang", p.Lang.Code(), p.Say(Text{"语言：zh 或 en，默认取自 LANG", "language: zh or en, by default from LANG"}))
+	flags.String("lang", p.Lang.Code(), p.Say(Text{"语言：zh 或 en，取自 LANG", "language: zh or en, taken from LANG"}))
 	flags.BoolVar(&p.JSON, "json", false, p.Say(Text{"以 JSON 输出结果", "print the result as JSON"}))
 	root.AddCommand(commands...)
 	separateUsage(root, codeOf)
-	if p.Lang == Chinese {
-		root.SetUsageTemplate(chineseHeadings.Replace(root.UsageTemplate()))
-	}
+	p.speak(root)
 	return root
 }
 
@@ -138,16 +132,6 @@ func separateUsage(cmd *cobra.Command, codeOf func(error) int) {
 		separateUsage(child, codeOf)
 	}
 }
-
-var chineseHeadings = strings.NewReplacer(
-	"Usage:", "用法：",
-	"Available Commands:", "命令：",
-	"Examples:", "例子：",
-	"Global Flags:", "通用选项：",
-	"Flags:", "选项：",
-	`Use "{{.CommandPath}} [command] --help" for more information about a command.`,
-	`各命令的说明见 "{{.CommandPath}} [命令] --help"。`,
-)
 
 // Group is a command that only holds others. Without a known one it is wrong
 // usage, not a page of help and success.

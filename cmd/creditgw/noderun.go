@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
 	"github.com/xinqiao/creditgw/exchange/outbox"
 )
@@ -100,7 +101,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, certFile, keyFi
 func (n *node) status() httpapi.NodeStatus {
 	raft := n.consensus.Status()
 	s := httpapi.NodeStatus{
-		Node: raft.ID, Version: version(), StartedAt: n.started, Now: n.cfg.Clock(), Leader: raft.Leader, Term: raft.Term,
+		Node: raft.ID, Version: command.Version(), StartedAt: n.started, Now: n.cfg.Clock(), Leader: raft.Leader, Term: raft.Term,
 		Committed: raft.Commit, Applied: raft.Applied, Journal: uint64(n.journal.Last()), Refused: n.refused(), MembershipWaits: raft.MembershipWaits,
 		Witness: n.witnessStatus(),
 	}
