@@ -4,8 +4,10 @@
 package deploy_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -151,21 +153,36 @@ func TestComposeRunsFourRegions(t *testing.T) {
 	}
 }
 
-// An API without TLS must not be reachable from elsewhere as delivered.
-func TestSampleConfigStaysOnLoopback(t *testing.T) {
-	var config struct {
-		Dir  string
-		HTTP struct {
-			Listen string
-			Cert   string `yaml:"cert_file"`
+// The script of the trial runs as compose runs it, but for the owner.
+func TestTheTrialIsFounded(t *testing.T) {
+	bin, data := t.TempDir(), t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", bin+"/", "../cmd/creditgw").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	passphrase := filepath.Join(bin, "passphrase")
+	if err := os.WriteFile(passphrase, []byte("of the trial\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time there is nothing to do
+		found := exec.Command("bash", "compose/found.sh")
+		found.Env = append(os.Environ(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "DATA="+data,
+			"CREDITGW_PASSPHRASE_FILE="+passphrase, fmt.Sprintf("OWNER=%d:%d", os.Getuid(), os.Getgid()))
+		if out, err := found.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
 		}
 	}
-	readYAML(t, "config/creditgw.yaml", &config)
-	if config.HTTP.Cert == "" && !strings.HasPrefix(config.HTTP.Listen, "127.0.0.1:") {
-		t.Errorf("the API listens on %s without a certificate", config.HTTP.Listen)
+	founded, err := filepath.Glob(filepath.Join(data, "*", "genesis.json"))
+	if err != nil || len(founded) != 4 {
+		t.Errorf("%d regions have a genesis", len(founded))
 	}
-	if state := directives(t, "systemd/creditgw.service", "Service")["StateDirectory"]; len(state) != 1 ||
-		config.Dir != "/var/lib/"+state[0] {
-		t.Errorf("dir is %s, the unit may write to %q", config.Dir, state)
+}
+
+// The node finds the configuration that `creditgw init` writes into its
+// directory, which is the one that backups hold.
+func TestUnitReadsWhatInitWrites(t *testing.T) {
+	service := directives(t, "systemd/creditgw.service", "Service")
+	dir := "/var/lib/" + strings.Join(service["StateDirectory"], "")
+	if start := strings.Join(service["ExecStart"], ""); !strings.HasSuffix(start, " serve --config "+dir+"/creditgw.yaml") {
+		t.Errorf("it runs %s", start)
 	}
 }

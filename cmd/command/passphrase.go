@@ -13,7 +13,8 @@ import (
 const maxPassphrase = 1024
 
 // PassphraseSource says where a passphrase may come from: the file of a flag,
-// then the environment, then the terminal.
+// then the environment, which has it in Variable or names a file in
+// Variable_FILE, then the terminal.
 type PassphraseSource struct {
 	Flag, File string
 	Variable   string
@@ -28,14 +29,16 @@ func (p *Program) Passphrase(s PassphraseSource) (given []byte, asked bool, err 
 		given, err = ReadPassphraseFile(s.File)
 	case p.Env(s.Variable) != "":
 		given = []byte(p.Env(s.Variable))
+	case p.Env(s.Variable+"_FILE") != "":
+		given, err = ReadPassphraseFile(p.Env(s.Variable + "_FILE"))
 	case p.Prompt != nil:
 		given, err = p.Prompt(p.Say(s.Question))
 		asked = true
 	default:
 		return nil, false, UsageError(&Message{
 			Text: Text{"没有口令，也没有终端可以询问", "no passphrase, and no terminal to ask on"},
-			Hint: Text{fmt.Sprintf("用 %s 或环境变量 %s", s.Flag, s.Variable),
-				fmt.Sprintf("use %s or the environment variable %s", s.Flag, s.Variable)},
+			Hint: Text{fmt.Sprintf("用 %s，或环境变量 %[2]s、%[2]s_FILE", s.Flag, s.Variable),
+				fmt.Sprintf("use %s, or %[2]s or %[2]s_FILE in the environment", s.Flag, s.Variable)},
 		})
 	}
 	if err == nil && len(given) > maxPassphrase {

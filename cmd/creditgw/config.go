@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,20 +47,30 @@ var defaults = map[string]any{
 	"erasure.round": time.Hour, "erasure.backup_days": 0,
 }
 
-// loadConfig reads strictly and returns every fault at once.
+// loadConfig reads strictly and tells every fault at once.
 func loadConfig(file string) (config, error) {
-	c, err := readConfig(file)
-	if err := errors.Join(err, c.check()); err != nil {
+	c, faults, err := readConfig(file)
+	if err != nil {
 		return c, usageError(&message{
-			Text: text{"配置有误 " + file, "faults in the configuration " + file}, Cause: err,
-			Hint: text{"creditgw init 会生成一份样例", "creditgw init writes a sample"},
+			Text: text{"读不了配置文件 " + file, "cannot read the configuration " + file}, Cause: err,
+			Hint: text{"creditgw init 在节点目录里生成一份 " + configName, "creditgw init writes one, " + configName + ", into the node's directory"},
 		})
+	}
+	if faults = append(faults, c.check()...); len(faults) > 0 {
+		said := text{"配置有误 " + file, "faults in the configuration " + file}
+		for _, f := range faults {
+			said[command.Chinese] += "\n  " + f[command.Chinese]
+			said[command.English] += "\n  " + f[command.English]
+		}
+		return c, usageError(&message{Text: said, Hint: text{
+			"每个键的含义见 creditgw init 生成的 " + configName, "what each key means stands in the " + configName + " that creditgw init writes"}})
 	}
 	return c, nil
 }
 
-// readConfig reads file and environment; an unknown key is an error.
-func readConfig(file string) (config, error) {
+// readConfig reads file and environment. A key that nobody knows and a value
+// of the wrong type are faults.
+func readConfig(file string) (config, []text, error) {
 	v := viper.New()
 	v.SetConfigFile(file)
 	v.SetConfigType("yaml")
@@ -70,48 +82,55 @@ func readConfig(file string) (config, error) {
 	}
 	var c config
 	if err := v.ReadInConfig(); err != nil {
-		return c, err
+		return c, nil, err
 	}
-	return c, v.UnmarshalExact(&c)
+	var faults []text
+	for _, key := range slices.Sorted(slices.Values(v.AllKeys())) {
+		if _, known := defaults[key]; !known {
+			faults = append(faults, text{key + "：没有这个键", key + ": there is no such key"})
+		}
+	}
+	if err := v.Unmarshal(&c); err != nil {
+		faults = append(faults, text{"值的类型不对：" + err.Error(), "a value of the wrong type: " + err.Error()})
+	}
+	return c, faults, nil
 }
 
 // check names every key that can't work.
-func (c *config) check() error {
-	var errs []error
-	fault := func(key, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
+func (c *config) check() (faults []text) {
+	fault := func(key, chinese, english string) {
+		faults = append(faults, text{key + "：" + chinese, key + ": " + english})
 	}
 	if c.Dir == "" {
-		fault("dir", "is missing")
+		fault("dir", "没有写", "is missing")
 	} else if info, err := os.Stat(c.Dir); err != nil || !info.IsDir() {
-		fault("dir", "%s is not a directory", c.Dir)
+		fault("dir", c.Dir+" 不是目录", c.Dir+" is not a directory")
 	}
-	if err := checkListen(c.Listen); err != nil {
-		fault("listen", "%v", err)
-	}
-	if err := checkListen(c.HTTP.Listen); err != nil {
-		fault("http.listen", "%v", err)
+	for _, at := range []struct{ key, addr string }{{"listen", c.Listen}, {"http.listen", c.HTTP.Listen}} {
+		if checkListen(at.addr) != nil {
+			fault(at.key, strconv.Quote(at.addr)+" 不是 HOST:PORT 或 :PORT", strconv.Quote(at.addr)+" is neither HOST:PORT nor :PORT")
+		}
 	}
 	if (c.HTTP.CertFile == "") != (c.HTTP.KeyFile == "") {
-		fault("http.cert_file, http.key_file", "one needs the other")
+		fault("http.cert_file, http.key_file", "要么都写，要么都不写", "one needs the other")
 	}
 	if c.Network != "lan" && c.Network != "wan" {
-		fault("network", "%q is neither lan nor wan", c.Network)
+		fault("network", strconv.Quote(c.Network)+" 不是 lan 或 wan", strconv.Quote(c.Network)+" is neither lan nor wan")
 	}
 	if _, err := c.level(); err != nil {
-		fault("log_level", "%v", err)
+		fault("log_level", strconv.Quote(c.LogLevel)+" 不是 debug、info、warn 或 error", strconv.Quote(c.LogLevel)+" is not debug, info, warn or error")
 	}
 	if c.Trust.ShadowVerify < 0 || c.Trust.ShadowVerify > 1 {
-		fault("trust.shadow_verify", "%v is not between 0 and 1", c.Trust.ShadowVerify)
+		fault("trust.shadow_verify", "应在 0 和 1 之间", "is to be between 0 and 1")
 	}
 	// With the slack of a restart this keeps the 24 hours that are promised.
 	if c.Erasure.Round < time.Second || c.Erasure.Round > 12*time.Hour {
-		fault("erasure.round", "%v is not between 1s and 12h", c.Erasure.Round)
+		fault("erasure.round", "应在 1s 和 12h 之间", "is to be between 1s and 12h")
 	}
 	if c.Erasure.BackupDays < 0 || c.Erasure.BackupDays > 3650 {
-		fault("erasure.backup_days", "%d is not between 0 and 3650", c.Erasure.BackupDays)
+		fault("erasure.backup_days", "应在 0 和 3650 之间", "is to be between 0 and 3650")
 	}
-	return errors.Join(errs...)
+	return faults
 }
 
 // checkListen takes HOST:PORT, and :PORT for every interface.

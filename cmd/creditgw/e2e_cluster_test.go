@@ -228,7 +228,7 @@ func (n *gateway) start() {
 	defer log.Close()
 	n.cmd = exec.Command(built(n.t, "creditgw"), "serve", "--config", filepath.Join(n.dir, configName))
 	n.cmd.Stdout, n.cmd.Stderr = log, log
-	n.cmd.Env = append(os.Environ(), n.env...)
+	n.cmd.Env = append(append(os.Environ(), "CREDITGW_NETWORK=lan"), n.env...)
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := n.cmd.Start(); err != nil {
 		n.t.Fatal(err)

@@ -77,7 +77,7 @@ func TestServeErasesARecordEverywhere(t *testing.T) {
 	for _, n := range []*gateway{origin, home} {
 		n.awaitErased(record)
 		for _, said := range n.recordView(record).Erasure.Regions {
-			if said.Node == "" || said.LogFirst == 0 || said.BackupsUntil != "" || said.Held != (said.Region == origin.region || said.Region == home.region) {
+			if said.Node == "" || said.LogFirst == 0 || said.BackupsUntil == "" || said.Held != (said.Region == origin.region || said.Region == home.region) {
 				t.Errorf("%s hears %+v", n.region, said)
 			}
 		}

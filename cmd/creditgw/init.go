@@ -74,7 +74,7 @@ func (p *program) init(f initFlags) error {
 	if err := keys.write(dir, member, p.rand, pass); err != nil {
 		return &message{Text: text{"没有建成密钥目录", "the key directory was not made"}, Cause: err}
 	}
-	config := sampleConfig{Dir: dir, Listen: f.addr, HTTP: f.http}
+	config := sampleConfig{Dir: dir, Addr: f.addr, HTTP: f.http}
 	if f.passphraseFile != "" {
 		if config.PassphraseFile, err = filepath.Abs(f.passphraseFile); err != nil {
 			return err

@@ -134,7 +134,7 @@ func (p *program) restoredIdentity(r *restoring, f newNodeFlags, dir string, pas
 			return member, err
 		}
 	}
-	config := sampleConfig{Dir: dir, Listen: f.addr, HTTP: f.http}
+	config := sampleConfig{Dir: dir, Addr: f.addr, HTTP: f.http}
 	if f.passphraseFile != "" {
 		if config.PassphraseFile, err = filepath.Abs(f.passphraseFile); err != nil {
 			return member, err

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	_ "embed"
+	"net"
 	"strconv"
 	"text/template"
 )
@@ -17,9 +18,19 @@ var sampleTemplate = template.Must(template.New(configName).
 // sampleConfig holds what init knows about a node's configuration.
 type sampleConfig struct {
 	Dir            string
-	Listen         string // QUIC
+	Addr           string // QUIC, as the other regions dial it
 	HTTP           string
 	PassphraseFile string // empty: asked for, or from the environment
+}
+
+// Listen is where the node itself takes packets. What a name stands for need
+// not be an address of this host, so a name gives the port only.
+func (c sampleConfig) Listen() string {
+	host, port, err := net.SplitHostPort(c.Addr)
+	if err != nil || net.ParseIP(host) != nil {
+		return c.Addr
+	}
+	return ":" + port
 }
 
 func (c sampleConfig) render() []byte {

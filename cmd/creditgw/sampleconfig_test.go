@@ -5,34 +5,36 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/xinqiao/creditgw/cmd/command"
 )
 
 // The sample is YAML whatever the paths are, and says what init was told.
 func TestSampleConfigIsYAML(t *testing.T) {
 	for _, file := range []string{"", `/etc/口令 "x"\y`} {
 		config := sampleConfig{
-			Dir: `/srv/天津 "one": #2\n`, Listen: "[2001:db8::12]:8443",
+			Dir: `/srv/天津 "one": #2\n`, Addr: "[2001:db8::12]:8700",
 			HTTP: "127.0.0.1:8600", PassphraseFile: file,
 		}
 		path := filepath.Join(t.TempDir(), configName)
 		if err := os.WriteFile(path, config.render(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := readConfig(path)
-		if err != nil {
-			t.Fatal(err)
+		got, faults, err := readConfig(path)
+		if err != nil || len(faults) > 0 {
+			t.Fatal(faults, err)
 		}
-		if got.Dir != config.Dir || got.Listen != config.Listen || got.HTTP.Listen != config.HTTP ||
-			got.PassphraseFile != file || got.LogLevel != "info" || got.Network != "lan" || got.Trust.ShadowVerify <= 0 {
+		if got.Dir != config.Dir || got.Listen != config.Addr || got.HTTP.Listen != config.HTTP ||
+			got.PassphraseFile != file || got.LogLevel != "info" || got.Network != "wan" || got.Trust.ShadowVerify <= 0 {
 			t.Errorf("got %+v", got)
 		}
 	}
 }
 
-// The sample that deploy ships is read by the same code.
-func TestDeployedConfigIsRead(t *testing.T) {
-	if _, err := readConfig(filepath.FromSlash("../../deploy/config/creditgw.yaml")); err != nil {
-		t.Fatal(err)
+// The name by which others reach a node may be that of a gateway in front of it.
+func TestANameIsNotListenedOn(t *testing.T) {
+	if at := (sampleConfig{Addr: "gw.tj.example:8700"}).Listen(); at != ":8700" {
+		t.Errorf("listens on %s", at)
 	}
 }
 
@@ -46,9 +48,21 @@ func TestConfigNamesEveryFaultAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, key := range []string{"dir:", "listen:", "network:", "log_level:", "colour", "trust.shadow_verify:"} {
-		if !strings.Contains(err.Error(), key) {
-			t.Errorf("%q is not named in: %v", key, err)
+	for _, lang := range []command.Language{command.Chinese, command.English} {
+		p := &program{Program: command.Program{Lang: lang}}
+		told := p.Explain(err)
+		for _, key := range []string{"dir", "listen", "network", "log_level", "colour", "trust.shadow_verify"} {
+			if !strings.Contains(told, "\n  "+key+p.Say(text{"：", ": "})) {
+				t.Errorf("%q is not named in: %s", key, told)
+			}
 		}
+	}
+}
+
+// A file that is not there is one fault, not one for each key.
+func TestConfigThatIsNotThere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), configName)
+	if _, err := loadConfig(path); err == nil || strings.Contains(err.Error(), "network") || !strings.Contains(err.Error(), path) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -4,6 +4,7 @@
 set -euo pipefail
 
 data=${DATA:-/data}
+owner=${OWNER:-creditgw:creditgw}
 regions=(110000 120000 130000 140000)
 names=(北京 天津 河北 山西)
 hosts=(beijing tianjin hebei shanxi)
@@ -11,6 +12,10 @@ hosts=(beijing tianjin hebei shanxi)
 if [[ -e $data/${regions[3]}/genesis.json ]]; then
   exit 0
 fi
+
+# Nobody will recover a trial: the recovery files' passphrase is kept nowhere.
+CREDITGW_RECOVERY_PASSPHRASE=$(head -c 24 /dev/urandom | base64)
+export CREDITGW_RECOVERY_PASSPHRASE
 
 members=()
 for i in "${!regions[@]}"; do
@@ -29,5 +34,5 @@ for region in "${regions[@]}"; do
 done
 for region in "${regions[@]}"; do
   install -m 0644 "$work/genesis.json" "$data/$region/genesis.json"
-  chown -R creditgw:creditgw "$data/$region"
+  chown -R "$owner" "$data/$region"
 done
