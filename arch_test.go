@@ -202,6 +202,24 @@ func TestFilesStaySmall(t *testing.T) {
 	}
 }
 
+// label finds a literal that is one, and not only the beginning that all have.
+var label = regexp.MustCompile("^[\"`]xinqiao/v[0-9]+/[a-z]")
+
+// A purpose that is named far from the others may be given twice.
+func TestLabelsStandTogether(t *testing.T) {
+	for _, f := range parseTree(t, parser.SkipObjectResolution) {
+		if f.test || f.dir == "crypto/sm" {
+			continue
+		}
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && label.MatchString(lit.Value) {
+				t.Errorf("%s: the label %s belongs into crypto/sm/labels.go", f.position(lit.Pos()), lit.Value)
+			}
+			return true
+		})
+	}
+}
+
 // A test that sleeps is slow when it passes and wrong when it fails. Inside a
 // synctest bubble time.Sleep moves the fake clock and costs nothing.
 func TestNoTestSleeps(t *testing.T) {

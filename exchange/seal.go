@@ -48,9 +48,7 @@ func (s IDSecret) Digest(purpose string, parts ...[]byte) sm.Digest {
 }
 
 func (s IDSecret) digest(label sm.Label, kind string, natural []byte, n uint32) sm.Digest {
-	head := make([]byte, 0, 3+len(label)+len(kind)+4)
-	head = append(head, byte(len(label)))
-	head = append(head, label...)
+	head := label.Append(make([]byte, 0, 3+len(label)+len(kind)+4))
 	head = append(head, byte(len(kind)))
 	head = append(head, kind...)
 	head = binary.BigEndian.AppendUint16(head, uint16(min(len(natural), 0xffff)))

@@ -16,7 +16,7 @@ import (
 // SubjectKey is a subject's place in a region's map. Anyone who knows the code
 // computes it.
 func SubjectKey(ledger sm.Digest, region peers.Region, uscc string) sm.Digest {
-	return labelled(sm.LabelSubject, ledger[:], []byte(region), []byte(uscc))
+	return sm.Sum(sm.LabelSubject.Append(nil), ledger[:], []byte(region), []byte(uscc))
 }
 
 // SubjectSize is how much of the digest names a firm in a region's own files.
@@ -35,21 +35,17 @@ func (s IDSecret) Subject(uscc string) []byte {
 // Holdings is what stands at a subject's place: a commitment to the records, in
 // ascending order. Without the salt nobody guesses them.
 func Holdings(salt sm.Digest, records []EntryID) sm.Digest {
-	parts := make([][]byte, 0, 2+len(records))
-	parts = append(parts, salt[:], binary.BigEndian.AppendUint32(nil, uint32(len(records))))
+	parts := make([][]byte, 0, 3+len(records))
+	parts = append(parts, sm.LabelHoldings.Append(nil), salt[:], binary.BigEndian.AppendUint32(nil, uint32(len(records))))
 	for i := range records {
 		parts = append(parts, records[i][:])
 	}
-	return labelled(sm.LabelHoldings, parts...)
+	return sm.Sum(parts...)
 }
 
 // SortEntries puts ids into ascending order.
 func SortEntries(ids []EntryID) {
 	slices.SortFunc(ids, func(a, b EntryID) int { return bytes.Compare(a[:], b[:]) })
-}
-
-func labelled(label sm.Label, parts ...[]byte) sm.Digest {
-	return sm.Sum(append([][]byte{{byte(len(label))}, []byte(label)}, parts...)...)
 }
 
 // Holding is one subject's place in a map that was anchored.

@@ -33,8 +33,7 @@ func recordsDigest(size uint64, root sm.Digest) sm.Digest {
 // DirectoryRoot is the root of a directory with this digest of its witness set
 // and these Records.
 func DirectoryRoot(witnesses, records sm.Digest) sm.Digest {
-	label := append([]byte{byte(len(sm.LabelDirectory))}, sm.LabelDirectory...)
-	return sm.Sum(label, witnesses[:], records[:])
+	return sm.Sum(sm.LabelDirectory.Append(nil), witnesses[:], records[:])
 }
 
 // Records is the digest of the tree of records. With it, whoever knows the

@@ -25,14 +25,14 @@ type WitnessKey struct {
 // Digest commits to the set: SM3(<1> label ‖ u8 k ‖ u8 n ‖ n × (region ‖ key)).
 func (s WitnessSet) Digest() sm.Digest {
 	var b cryptobyte.Builder
-	b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(sm.LabelWitnesses)) })
+	b.AddBytes(sm.LabelWitnesses.Append(nil))
 	b.AddUint8(uint8(s.K))
 	b.AddUint8(uint8(len(s.Keys)))
 	for _, k := range s.Keys {
 		b.AddBytes([]byte(k.Region))
 		b.AddBytes(k.Public.Bytes())
 	}
-	return sm.Sum(b.BytesOrPanic()) // the label is a constant: it fits its prefix
+	return sm.Sum(b.BytesOrPanic())
 }
 
 // named lists the keys that a cosignature line may be by: those of the region

@@ -56,7 +56,6 @@ const (
 	saltSize       = 16
 	sealTag        = 16 // of SM4-GCM
 	maxSealedFile  = 4 << 10
-	sealContext    = "xinqiao/v1/id-secret"
 )
 
 // errSealed does not tell a wrong passphrase from changed bytes: the cipher
@@ -74,7 +73,7 @@ func (s idSecret) seal(rand io.Reader, region peers.Region, passphrase []byte) (
 		return sealedSecret{}, err
 	}
 	// The salt is fresh, so the key is, and one nonce serves.
-	f.Sealed = key.Seal([12]byte{}, s, []byte(sealContext+string(region)))
+	f.Sealed = key.Seal([12]byte{}, s, idSecretContext(region))
 	return f, nil
 }
 
@@ -87,11 +86,15 @@ func (f sealedSecret) open(region peers.Region, passphrase []byte) (idSecret, er
 	if err != nil {
 		return nil, err
 	}
-	s, err := key.Open([12]byte{}, f.Sealed, []byte(sealContext+string(region)))
+	s, err := key.Open([12]byte{}, f.Sealed, idSecretContext(region))
 	if err != nil {
 		return nil, errSealed
 	}
 	return s, nil
+}
+
+func idSecretContext(region peers.Region) []byte {
+	return []byte(string(sm.LabelIDSecret) + string(region))
 }
 
 func (f sealedSecret) key(passphrase []byte) (sm.ContentKey, error) {

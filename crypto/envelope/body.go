@@ -155,15 +155,9 @@ func (o Opened) Verify(commitment sm.Digest) error {
 // Commit returns the commitment of a header: SM3 over label, salt, record and
 // author block, with lengths.
 func Commit(salt [32]byte, record, author []byte) sm.Digest {
-	head := append(labelled(sm.LabelCommitment, saltSize+4), salt[:]...)
+	head := sm.LabelCommitment.Append(make([]byte, 0, 1+len(sm.LabelCommitment)+saltSize+4))
+	head = append(head, salt[:]...)
 	return sm.Sum(binary.BigEndian.AppendUint32(head, uint32(len(record))), record, binary.BigEndian.AppendUint32(nil, uint32(len(author))), author)
-}
-
-// labelled returns the label's length and the label, with room for more: the
-// start of a digest that no ledger is part of.
-func labelled(label sm.Label, room int) []byte {
-	b := make([]byte, 0, 1+len(label)+room)
-	return append(append(b, byte(len(label))), label...)
 }
 
 func bodyAAD(ledger sm.Digest) []byte {

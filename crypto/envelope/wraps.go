@@ -158,7 +158,7 @@ func (w Wraps) Covers(index int, recipients []string) bool {
 // each item's own digest, so that it stays the same when an item is erased.
 func (w Wraps) Digest() sm.Digest {
 	h := sm.NewHash()
-	h.Write(labelled(sm.LabelWraps, 0))
+	h.Write(sm.LabelWraps.Append(nil))
 	h.Write(w.raw[:w.head])
 	for i := range w.items {
 		d := w.itemDigest(i)

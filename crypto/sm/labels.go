@@ -57,7 +57,17 @@ const (
 	LabelWraps Label = "xinqiao/v1/wraps"
 	// LabelWitnesses: the digest of a witness set.
 	LabelWitnesses Label = "xinqiao/v1/witnesses"
+	// LabelVaultJoint: the derivation of a key from those of several slots (a
+	// digest, which begins with the label and not with its length).
+	LabelVaultJoint Label = "xinqiao/v1/vault-joint"
+	// LabelIDSecret: additional data of a sealed id secret, without its length
+	// too.
+	LabelIDSecret Label = "xinqiao/v1/id-secret"
 )
+
+// Append appends the label behind its length in one byte: so messages begin, and
+// digests that no ledger is part of.
+func (l Label) Append(b []byte) []byte { return append(append(b, byte(len(l))), l...) }
 
 // Message returns the bytes that a signature with this label covers: the
 // label's length in one byte, the label, the ledger id, the message. These are
@@ -67,9 +77,7 @@ func Message(label Label, ledger Digest, msg []byte) []byte {
 	if !label.valid() {
 		return nil
 	}
-	b := make([]byte, 0, 1+len(label)+DigestSize+len(msg))
-	b = append(b, byte(len(label)))
-	b = append(b, label...)
+	b := label.Append(make([]byte, 0, 1+len(label)+DigestSize+len(msg)))
 	b = append(b, ledger[:]...)
 	return append(b, msg...)
 }

@@ -69,7 +69,7 @@ func (v *Vault) joint(slots []uint64, context sm.Digest) (sm.ContentKey, error) 
 		}
 		parts = append(parts, key[:]...)
 	}
-	digest := sm.Sum([]byte("xinqiao/v1/vault-joint"), parts)
+	digest := sm.Sum([]byte(sm.LabelVaultJoint), parts)
 	clear(parts)
 	return sm.ContentKey(digest[:sm.ContentKeySize]), nil
 }
