@@ -235,6 +235,9 @@ type NodeStatus struct {
 	Peers     []Peer    `json:"peers"`
 	// Refused counts what came from other nodes and was refused, by reason.
 	Refused map[string]uint64 `json:"refused"`
+	// Deposed counts the elections that this node has forced, since its start,
+	// against a leader that held a region's batches back.
+	Deposed uint64 `json:"deposed"`
 	// MembershipWaits says, on the leader, why Raft's members are not the
 	// directory's yet.
 	MembershipWaits string `json:"membership_waits,omitempty"`
