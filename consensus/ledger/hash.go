@@ -7,13 +7,21 @@ var leafPrefix = []byte{0}
 // LeafHash returns the hash of an entry as a leaf of the tree.
 func LeafHash(entry []byte) sm.Digest { return sm.Sum(leafPrefix, entry) }
 
+// LeafHashes returns the LeafHash of each of n entries.
+func LeafHashes(n int, entry func(i int) []byte) []sm.Digest {
+	leaves := make([]sm.Digest, n)
+	sm.SumEach(leaves, func(b []byte, i int) []byte { return append(append(b, leafPrefix...), entry(i)...) })
+	return leaves
+}
+
 // NodeHash returns the hash of an inner node.
 func NodeHash(left, right sm.Digest) sm.Digest {
-	var b [1 + 2*sm.DigestSize]byte
-	b[0] = 1
-	copy(b[1:], left[:])
-	copy(b[1+sm.DigestSize:], right[:])
-	return sm.Sum(b[:])
+	return sm.Sum(appendNode(make([]byte, 0, 1+2*sm.DigestSize), left, right))
+}
+
+// appendNode appends what the hash of an inner node is taken of.
+func appendNode(b []byte, left, right sm.Digest) []byte {
+	return append(append(append(b, 1), left[:]...), right[:]...)
 }
 
 // EmptyRoot returns the root of the tree without leaves.

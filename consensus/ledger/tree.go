@@ -93,15 +93,11 @@ func RootOf(leaves []sm.Digest) sm.Digest {
 	// power of two.
 	level := append([]sm.Digest(nil), leaves...)
 	for len(level) > 1 {
-		half := (len(level) + 1) / 2
-		for i := range half {
-			if 2*i+1 < len(level) {
-				level[i] = NodeHash(level[2*i], level[2*i+1])
-			} else {
-				level[i] = level[2*i]
-			}
-		}
-		level = level[:half]
+		pairs := len(level) / 2
+		sm.SumEach(level[:pairs], func(b []byte, i int) []byte {
+			return appendNode(b, level[2*i], level[2*i+1])
+		})
+		level = append(level[:pairs], level[2*pairs:]...)
 	}
 	return level[0]
 }

@@ -160,19 +160,28 @@ func (w Wraps) Digest() sm.Digest {
 	h := sm.NewHash()
 	h.Write(sm.LabelWraps.Append(nil))
 	h.Write(w.raw[:w.head])
-	for i := range w.items {
-		d := w.itemDigest(i)
-		h.Write(d[:])
+	digests := make([]sm.Digest, len(w.items))
+	sm.SumEach(digests, func(b []byte, i int) []byte { return append(b, w.keysOf(i)...) })
+	for i, it := range w.items {
+		if it.erased {
+			digests[i] = w.itemDigest(i)
+		}
+		h.Write(digests[i][:])
 	}
 	return sm.Digest(h.Sum(nil))
+}
+
+// keysOf returns mask ‖ W(i, ·).
+func (w Wraps) keysOf(index int) []byte {
+	it := w.items[index]
+	return w.raw[it.offset+1 : it.offset+it.size()]
 }
 
 // itemDigest returns SM3(mask ‖ W(i, ·)), which an erased item keeps in place
 // of what was erased.
 func (w Wraps) itemDigest(index int) sm.Digest {
-	it := w.items[index]
-	b := w.raw[it.offset+1 : it.offset+it.size()]
-	if it.erased {
+	b := w.keysOf(index)
+	if w.items[index].erased {
 		return sm.Digest(b[4 : 4+sm.DigestSize])
 	}
 	return sm.Sum(b)

@@ -32,6 +32,7 @@ type check struct {
 var checks = []check{
 	{"sm3-vectors", "SM3 标准向量", "SM3 vectors of GB/T 32905", sm3Vectors},
 	{"sm3-agree", "SM3 两实现一致", "SM3 and HMAC-SM3, two implementations", sm3Agree},
+	{"sm3-together", "SM3 多条并算", "SM3 of several messages at once", sm3Together},
 	{"sm4-vector", "SM4 标准向量", "SM4 vector of GB/T 32907", sm4Vector},
 	{"sm4-gcm-vector", "SM4-GCM 向量（RFC 8998）", "SM4-GCM vector of RFC 8998", sm4GCMVector},
 	{"sm4-gcm-agree", "SM4-GCM 两实现一致", "SM4-GCM, two implementations", sm4GCMAgree},

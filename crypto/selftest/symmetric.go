@@ -59,6 +59,28 @@ func sm3Agree() error {
 	return nil
 }
 
+// sm3Together hashes messages of one length and of many lengths at once, as the
+// batches of the ledger are.
+func sm3Together() error {
+	msg := pattern(256)
+	want := make([]sm.Digest, len(msg))
+	for n := range want {
+		second := secondsm3.New()
+		second.Write(msg[:n])
+		want[n] = sm.Digest(second.Sum(nil))
+	}
+	got := make([]sm.Digest, len(want))
+	for _, same := range []int{1, 8} { // neighbours of one length
+		sm.SumEach(got, func(b []byte, i int) []byte { return append(b, msg[:i/same]...) })
+		for i := range got {
+			if got[i] != want[i/same] {
+				return fmt.Errorf("SM3 of %d bytes, several at once: %w", i/same, errDiffer)
+			}
+		}
+	}
+	return nil
+}
+
 func sm4Vector() error {
 	key := bytesOf("0123456789abcdeffedcba9876543210")
 	want := bytesOf("681edf34d206965e86b3e94f536e4246")

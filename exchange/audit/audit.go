@@ -113,10 +113,7 @@ func (a *Auditor) Batch(b *Batch, stated ...peers.Checkpoint) error {
 	if err := key.Verify(sm.LabelBatch, a.ledger, b.Preamble, b.Signature); err != nil {
 		return &Difference{b.First, CodeSignature, fmt.Errorf("batch %d of %s: %w", p.Seq, p.Origin, err)}
 	}
-	leaves := make([]sm.Digest, len(b.Headers))
-	for i := range b.Headers {
-		leaves[i] = ledger.LeafHash(b.Headers[i])
-	}
+	leaves := ledger.LeafHashes(len(b.Headers), func(i int) []byte { return b.Headers[i] })
 	if ledger.RootOf(leaves) != p.Root {
 		return &Difference{b.First, CodeRoot, fmt.Errorf("batch %d of %s", p.Seq, p.Origin)}
 	}

@@ -200,10 +200,8 @@ func (t *batchTree) inclusion(l Ledger, e *exchange.Entry) ([]sm.Digest, error) 
 		if err != nil {
 			return nil, err
 		}
-		t.first, t.leaves = e.Batch.First, make([]sm.Digest, len(whole))
-		for i := range whole {
-			t.leaves[i] = ledger.LeafHash(whole[i].RawHeader)
-		}
+		t.first = e.Batch.First
+		t.leaves = ledger.LeafHashes(len(whole), func(i int) []byte { return whole[i].RawHeader })
 	}
 	return ledger.InclusionOf(t.leaves, uint64(e.Item()))
 }

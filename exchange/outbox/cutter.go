@@ -64,7 +64,6 @@ func Fit(entries []exchange.Pending) int {
 // It draws new wrap secrets: two cuts of the same entries differ.
 func (c *Cutter) Cut(entries []exchange.Pending, seq uint64, previous sm.Digest, dir *peers.Directory) (exchange.Batch, error) {
 	b := exchange.Batch{Items: make([]exchange.Item, len(entries))}
-	leaves := make([]sm.Digest, len(entries))
 	items := make([]envelope.Item, len(entries))
 	keys := map[string]*sm.DecryptionPublic{}
 	sealed := false
@@ -74,7 +73,6 @@ func (c *Cutter) Cut(entries []exchange.Pending, seq uint64, previous sm.Digest,
 			return b, fmt.Errorf("entry %s: %w", e.ID, err)
 		}
 		b.Items[i] = exchange.Item{Header: e.Header, Body: e.Body}
-		leaves[i] = ledger.LeafHash(e.Header)
 		items[i] = envelope.Item{EntryID: e.ID, Key: e.Key}
 		if h.Class == exchange.ClassGovernance {
 			continue
@@ -93,10 +91,10 @@ func (c *Cutter) Cut(entries []exchange.Pending, seq uint64, previous sm.Digest,
 	if err != nil {
 		return b, err
 	}
-	root := ledger.RootOf(leaves)
+	leaves := ledger.LeafHashes(len(entries), func(i int) []byte { return entries[i].Header })
 	p := exchange.Preamble{
 		Ledger: c.Ledger, Origin: c.Region, Key: key.Public().ID(), Seq: seq,
-		Previous: previous, N: len(entries), Root: root,
+		Previous: previous, N: len(entries), Root: ledger.RootOf(leaves),
 	}
 	if sealed {
 		wraps, err := envelope.Wrap(c.Secrets, c.Ledger, string(c.Region), seq, items, keys)

@@ -127,10 +127,7 @@ func (b *Builder) signed(index uint64) (r Receipt, origin peers.Region, key sm.K
 	if err != nil {
 		return r, "", key, err
 	}
-	leaves := make([]sm.Digest, len(whole))
-	for i := range whole {
-		leaves[i] = ledger.LeafHash(whole[i].RawHeader)
-	}
+	leaves := ledger.LeafHashes(len(whole), func(i int) []byte { return whole[i].RawHeader })
 	path, err := ledger.InclusionOf(leaves, uint64(e.Item()))
 	if err != nil {
 		return r, "", key, err

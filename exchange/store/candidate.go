@@ -87,22 +87,21 @@ func (c *candidate) prepare(key *sm.BatchPublic, observe verified) {
 
 // checkContents makes the leaf hashes and compares every digest.
 func (c *candidate) checkContents() *exchange.Rejection {
-	c.leaves = make([]sm.Digest, len(c.batch.Items))
-	for i, item := range c.batch.Items {
-		c.leaves[i] = ledger.LeafHash(item.Header)
-	}
+	c.leaves = ledger.LeafHashes(len(c.batch.Items), func(i int) []byte { return c.batch.Items[i].Header })
 	if ledger.RootOf(c.leaves) != c.batch.Preamble.Root {
 		return refuse(exchange.CodeBadRoot, -1, "the root is not that of the headers")
 	}
 	if r := c.checkWraps(); r != nil {
 		return r
 	}
+	bodies := make([]sm.Digest, len(c.batch.Items))
+	sm.SumEach(bodies, func(b []byte, i int) []byte { return append(b, c.batch.Items[i].Body...) })
 	for i, item := range c.batch.Items {
 		gone := item.Body == nil
 		if gone && c.headers[i].Class == exchange.ClassGovernance {
 			return refuse(exchange.CodeBadBody, i, "a governance body is never erased")
 		}
-		if !gone && sm.Sum(item.Body) != c.headers[i].BodyDigest {
+		if !gone && bodies[i] != c.headers[i].BodyDigest {
 			return refuse(exchange.CodeBadBody, i, "the body is not the one that the header names")
 		}
 	}

@@ -155,10 +155,7 @@ func (c *check) batch(tx *bolt.Tx, r *row) {
 	if !c.signed(&b, r.first) {
 		c.found(&DamageError{r.first, "the signature of its batch"})
 	}
-	leaves := make([]sm.Digest, r.n)
-	for i := range leaves {
-		leaves[i] = ledger.LeafHash(b.Items[i].Header)
-	}
+	leaves := ledger.LeafHashes(r.n, func(i int) []byte { return b.Items[i].Header })
 	if ledger.RootOf(leaves) != p.Root {
 		c.found(&DamageError{r.first, "the root of its batch"})
 	}
