@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"runtime"
 
 	"golang.org/x/crypto/cryptobyte"
 
@@ -60,7 +61,8 @@ func readFrame(r *bufio.Reader) (benchFrame, error) {
 	return benchFrame{id: binary.BigEndian.Uint64(raw), op: raw[8], payload: raw[frameHead:]}, nil
 }
 
-// copyFrames writes frames as they come and flushes when no more are waiting.
+// copyFrames writes frames as they come and flushes when no more are waiting, nor
+// come from those who are about to run: an answer to fifty brings fifty requests.
 func copyFrames(w io.Writer, frames <-chan benchFrame, done <-chan struct{}) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	for {
@@ -71,6 +73,9 @@ func copyFrames(w io.Writer, frames <-chan benchFrame, done <-chan struct{}) err
 			}
 		case <-done:
 			return nil
+		}
+		if len(frames) == 0 {
+			runtime.Gosched()
 		}
 		if len(frames) == 0 {
 			if err := out.Flush(); err != nil {
