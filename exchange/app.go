@@ -14,7 +14,7 @@ const maxAckCall = 1000
 // firm's reminders, the open ones again as backfill. Binding twice is one
 // binding.
 func (s *Service) Bind(ctx context.Context, p Principal, uscc string, boundAt time.Time, proof string) error {
-	if err := s.require(p, RoleApp); err != nil {
+	if err := p.Require(RoleApp); err != nil {
 		return err
 	}
 	if ident.CheckUSCC(uscc) != nil {
@@ -43,7 +43,7 @@ func (s *Service) Bind(ctx context.Context, p Principal, uscc string, boundAt ti
 // record if it holds none, so that its next anchor answers. Asking again changes
 // nothing.
 func (s *Service) AskStatement(ctx context.Context, p Principal, uscc string) error {
-	if err := s.require(p, RoleOperator, RoleWindow); err != nil {
+	if err := p.Require(RoleOperator, RoleWindow); err != nil {
 		return err
 	}
 	if ident.CheckUSCC(uscc) != nil {
@@ -65,7 +65,7 @@ func (s *Service) AskStatement(ctx context.Context, p Principal, uscc string) er
 
 // Unbind ends a binding; a firm that is not bound stays so.
 func (s *Service) Unbind(ctx context.Context, p Principal, uscc string) error {
-	if err := s.require(p, RoleApp); err != nil {
+	if err := p.Require(RoleApp); err != nil {
 		return err
 	}
 	if bound, err := s.Casebook.Bound(uscc); err != nil || !bound {
@@ -77,7 +77,7 @@ func (s *Service) Unbind(ctx context.Context, p Principal, uscc string) error {
 // Acknowledge takes the app's word on reminders, one answer for each. What is
 // known already is not written again.
 func (s *Service) Acknowledge(ctx context.Context, p Principal, acks []Ack) ([]AckAnswer, error) {
-	if err := s.require(p, RoleApp); err != nil {
+	if err := p.Require(RoleApp); err != nil {
 		return nil, err
 	}
 	if len(acks) == 0 || len(acks) > maxAckCall {

@@ -12,7 +12,7 @@ import (
 // more; what the regions then say is in the view. Ordering again changes
 // nothing, unless it says now for the first time.
 func (s *Service) Erase(ctx context.Context, p Principal, id EntryID, reason ErasureReason, now bool) (ErasureView, error) {
-	if err := s.require(p, RoleOperator); err != nil {
+	if err := p.Require(RoleOperator); err != nil {
 		return ErasureView{}, err
 	}
 	if !reason.Known() {

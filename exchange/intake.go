@@ -76,7 +76,7 @@ func (s *Service) Submit(ctx context.Context, p Principal, sub Submission) (Subm
 }
 
 func (s *Service) admit(p Principal, sub Submission) error {
-	if err := s.require(p, RoleAgencyEntry); err != nil {
+	if err := p.Require(RoleAgencyEntry); err != nil {
 		return err
 	}
 	if p.Submitter() == "" {

@@ -11,7 +11,7 @@ import (
 // Propose puts a change of members, keys or rules before the other regions. It
 // is in force once enough of them have approved.
 func (s *Service) Propose(ctx context.Context, p Principal, c peers.Change) (EntryID, error) {
-	if err := s.require(p, RoleOperator, RoleSecadmin); err != nil {
+	if err := p.Require(RoleOperator, RoleSecadmin); err != nil {
 		return EntryID{}, err
 	}
 	body, err := peers.EncodeProposal(c)
@@ -29,7 +29,7 @@ func (s *Service) Propose(ctx context.Context, p Principal, c peers.Change) (Ent
 // Approve adds this region's approval to a proposal, named by its leaf and by
 // the SM3 of its body.
 func (s *Service) Approve(ctx context.Context, p Principal, index uint64, digest sm.Digest) (EntryID, error) {
-	if err := s.require(p, RoleOperator, RoleSecadmin); err != nil {
+	if err := p.Require(RoleOperator, RoleSecadmin); err != nil {
 		return EntryID{}, err
 	}
 	for _, open := range s.Ledger.Directory().Proposals() {

@@ -30,7 +30,7 @@ func (s *Service) ImportAuthorities(ctx context.Context, p Principal, authoritie
 
 // importRegister writes rows of a register, a run of them an event.
 func importRegister[T any](ctx context.Context, s *Service, p Principal, rows []T, change func([]T) *RegisterChanged) error {
-	if err := s.require(p, RoleOperator); err != nil {
+	if err := p.Require(RoleOperator); err != nil {
 		return err
 	}
 	var events []Event
@@ -57,7 +57,7 @@ func (s *Service) appendEach(ctx context.Context, events []Event) error {
 // RegisterKey puts an agency's key into the replicated directory, as the agency
 // claims it towards this region. It is in force once its entry is on the ledger.
 func (s *Service) RegisterKey(ctx context.Context, p Principal, c peers.AgencyClaim) (EntryID, error) {
-	if err := s.require(p, RoleOperator); err != nil {
+	if err := p.Require(RoleOperator); err != nil {
 		return EntryID{}, err
 	}
 	if ident.CheckUSCC(c.USCC) != nil {
@@ -79,7 +79,7 @@ func (s *Service) RegisterKey(ctx context.Context, p Principal, c peers.AgencyCl
 // RetireKey ends a key from its entry's place on the ledger on; what it signed
 // before stays valid.
 func (s *Service) RetireKey(ctx context.Context, p Principal, uscc string, key sm.KeyID) (EntryID, error) {
-	if err := s.require(p, RoleOperator); err != nil {
+	if err := p.Require(RoleOperator); err != nil {
 		return EntryID{}, err
 	}
 	if k, ok := s.agencyKey(uscc, key); !ok || k.Until != 0 {

@@ -1,8 +1,11 @@
 package exchange
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
-// Role of a token: docs/trust.md says what each may do.
+// Role of a token: docs/api.md says what each may do.
 type Role string
 
 const (
@@ -40,6 +43,21 @@ type Principal struct {
 
 // Is reports whether the principal has one of the roles.
 func (p Principal) Is(roles ...Role) bool { return slices.Contains(roles, p.Role) }
+
+// Require refuses a principal that has none of the roles, and says which they
+// are.
+func (p Principal) Require(roles ...Role) error {
+	if p.Is(roles...) {
+		return nil
+	}
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
+	}
+	e := Fail(KindForbidden, "ROLE", "此令牌的角色不能这样做", "this token's role may not do this")
+	e.Hint.ZH, e.Hint.EN = "角色应为 "+strings.Join(names, "、"), "it takes the role "+strings.Join(names, " or ")
+	return e
+}
 
 // Submitter is the USCC the principal submits as.
 func (p Principal) Submitter() string {

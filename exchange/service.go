@@ -49,10 +49,3 @@ func (s *Service) append(ctx context.Context, events ...Event) error {
 	}
 	return s.Casebook.WaitFor(ctx, at)
 }
-
-func (s *Service) require(p Principal, roles ...Role) error {
-	if p.Is(roles...) {
-		return nil
-	}
-	return Fail(KindForbidden, "ROLE", "此令牌的角色不能这样做", "this token's role may not do this")
-}

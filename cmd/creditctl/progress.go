@@ -18,7 +18,7 @@ type progress struct {
 func (p *program) progress(size int64, name string) *progress {
 	if !p.terminal {
 		if !p.JSON {
-			fmt.Fprintln(p.Err, p.Sayf(text{"正在报送 %s（%d 字节）", "sending %s (%d bytes)"}, name, size))
+			fmt.Fprintln(p.Err, p.Sayf(text{"正在发送 %s（%d 字节）", "sending %s (%d bytes)"}, name, size))
 		}
 		return &progress{}
 	}

@@ -66,7 +66,7 @@ func (p *program) showStatus(s httpapi.Status) error {
 	}
 	line(text{"案卷已读", "casebook"}, "%d", s.Followed)
 	if c := s.Check; c != nil {
-		line(text{"检查", "check"}, "%s  %s", c.State, c.Started.Format(time.RFC3339))
+		line(text{"自查", "check"}, "%s  %s  %s", p.checkName(c.State), c.Started.In(exchange.Shanghai).Format(time.DateTime), c.Reason)
 		for _, part := range c.Parts {
 			for _, damage := range part.Damage {
 				line(text{"损坏", "DAMAGED"}, "%s: %s", part.Part, damage)
@@ -88,11 +88,9 @@ func (p *program) showStatus(s httpapi.Status) error {
 		line(text{"提醒 " + string(stage), "reminders " + string(stage)}, "%d", s.Counts.Reminders[stage])
 	}
 	for _, peer := range s.Peers {
-		lag := "–"
-		if peer.Lag != nil {
-			lag = fmt.Sprint(*peer.Lag)
+		if peer.Lag != nil { // only the leader knows
+			line(text{"滞后 " + peer.Node, "lag of " + peer.Node}, "%d", *peer.Lag)
 		}
-		line(text{"滞后 " + peer.Node, "lag of " + peer.Node}, "%s", lag)
 	}
 	return table.Flush()
 }
@@ -104,6 +102,24 @@ func (p *program) witnessLine(w httpapi.WitnessStatus) string {
 	}
 	age := time.Duration(*w.AgeSeconds * float64(time.Second)).Round(time.Second)
 	return fmt.Sprintf("%d  %s", w.Size, p.Say(text{age.String() + " 前", age.String() + " ago"}))
+}
+
+// checkName is the state of a check as people see it.
+func (p *program) checkName(s httpapi.CheckState) string {
+	if p.Lang != command.Chinese {
+		return string(s)
+	}
+	switch s {
+	case httpapi.CheckRunning:
+		return "进行中"
+	case httpapi.CheckSound:
+		return "完好"
+	case httpapi.CheckDamaged:
+		return "有损坏"
+	case httpapi.CheckFailed:
+		return "没有做成"
+	}
+	return string(s)
 }
 
 // stateName is a state as people see it.

@@ -100,16 +100,19 @@ func (p *program) makeBackup(dir string, keys *Keys, self peers.Member, path str
 // saveBackup has write fill a file that does not exist yet, and takes it away if
 // that fails.
 func saveBackup(path string, write func(io.Writer) (backupReport, error)) (made backupReport, err error) {
+	noBackup := func(cause error) error {
+		return &message{Text: text{"没有做成备份", "no backup was made"}, Cause: cause}
+	}
 	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return made, err
+		return made, noBackup(err)
 	}
 	made, err = write(out)
 	if err == nil {
 		err = out.Sync()
 	}
 	if err = errors.Join(err, out.Close()); err != nil {
-		return made, errors.Join(&message{Text: text{"没有做成备份", "no backup was made"}, Cause: err}, os.Remove(path))
+		return made, errors.Join(noBackup(err), os.Remove(path))
 	}
 	return made, durable.SyncDir(filepath.Dir(path))
 }

@@ -106,7 +106,7 @@ func (p *program) demo(ctx context.Context, f demoFlags) (err error) {
 	if err := d.writeIndex(); err != nil {
 		return err
 	}
-	if err := p.reportDemo(d, report); err != nil || f.once {
+	if err := p.reportDemo(d, report, f.once); err != nil || f.once {
 		return err
 	}
 	<-ctx.Done()
@@ -139,14 +139,14 @@ func (p *program) narrate(t text, args ...any) {
 	fmt.Fprintln(p.Err, p.Sayf(t, args...))
 }
 
-func (p *program) reportDemo(d *demo, r demoReport) error {
+func (p *program) reportDemo(d *demo, r demoReport, once bool) error {
 	if p.JSON {
 		return p.PrintJSON(r)
 	}
 	out := func(t text, args ...any) { fmt.Fprintf(p.Out, p.Say(t)+"\n", args...) }
 	out(text{"\n文件", "\nfiles"})
 	for _, f := range r.Files {
-		out(text{"  %-26s 收 %4d = 受理 %4d + 待修 %3d + 重复 %2d", "  %-26s received %4d = accepted %4d + quarantined %3d + duplicate %2d"},
+		out(text{"  %-26s 收到 %4d = 受理 %4d + 退回 %3d + 重复 %2d", "  %-26s received %4d = accepted %4d + quarantined %3d + duplicate %2d"},
 			f.File, f.Received, f.Accepted, f.Quarantined, f.Duplicate)
 	}
 	out(text{"\n地区", "\nregions"})
@@ -158,6 +158,8 @@ func (p *program) reportDemo(d *demo, r demoReport) error {
 	out(text{"%s", "%s"}, strings.TrimSuffix(r.Checkpoint, "\n"))
 	out(text{"\n四个节点的账本一致。用时 %v。主节点 %s。", "\nThe four ledgers agree. It took %v. Leader %s."},
 		time.Duration(r.ElapsedMS)*time.Millisecond, r.Leader)
-	out(text{"令牌和地址见 %s；按 Ctrl-C 结束。", "Tokens and addresses are in %s; Ctrl-C ends it."}, filepath.Join(d.dir, demoIndexName))
+	if !once {
+		out(text{"令牌和地址见 %s；按 Ctrl-C 结束。", "Tokens and addresses are in %s; Ctrl-C ends it."}, filepath.Join(d.dir, demoIndexName))
+	}
 	return nil
 }

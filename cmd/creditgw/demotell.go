@@ -40,7 +40,7 @@ func (p *program) tell(ctx context.Context, d *demo, s samples) (demoReport, err
 			return report, fmt.Errorf("%s: %w", f.File, err)
 		}
 		report.Files = append(report.Files, told)
-		p.narrate(text{"%s %s：受理 %d，待修 %d，重复 %d", "%s %s: accepted %d, quarantined %d, duplicate %d"},
+		p.narrate(text{"%s %s：受理 %d，退回 %d，重复 %d", "%s %s: accepted %d, quarantined %d, duplicate %d"},
 			f.Region, f.File, told.Accepted, told.Quarantined, told.Duplicate)
 	}
 	if d.sample != nil {

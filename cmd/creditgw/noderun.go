@@ -195,5 +195,9 @@ func lockDir(dir string) (*os.File, error) {
 }
 
 func inUse(dir string) error {
-	return &message{Text: text{dir + " 正被另一个进程使用", dir + " is in use by another process"}}
+	return &message{
+		Text: text{dir + " 正被另一个进程使用", dir + " is in use by another process"},
+		Hint: text{"先停节点（systemctl stop creditgw）；运行中的节点用 backup 备份，用 POST /v1/checks 自查",
+			"stop the node first (systemctl stop creditgw); a running one is backed up by backup and checked by POST /v1/checks"},
+	}
 }

@@ -69,11 +69,13 @@ func (p *program) serve(ctx context.Context, file string) error {
 	}
 	conn, err := net.ListenPacket("udp", c.Listen)
 	if err != nil {
-		return &message{Text: text{"占用不了 QUIC 地址", "cannot take the QUIC address"}, Cause: err}
+		return &message{Text: text{"占用不了 QUIC 地址", "cannot take the QUIC address"}, Cause: err,
+			Hint: text{"配置键 listen：须是本机的地址，UDP 端口空闲", "key listen: an address of this host, with a free UDP port"}}
 	}
 	listener, err := net.Listen("tcp", c.HTTP.Listen)
 	if err != nil {
-		return errors.Join(&message{Text: text{"占用不了 HTTP 地址", "cannot take the HTTP address"}, Cause: err}, conn.Close())
+		return errors.Join(&message{Text: text{"占用不了 HTTP 地址", "cannot take the HTTP address"}, Cause: err,
+			Hint: text{"配置键 http.listen：须是本机的地址，TCP 端口空闲", "key http.listen: an address of this host, with a free TCP port"}}, conn.Close())
 	}
 	cfg := nodeConfig{
 		Dir: c.Dir, Genesis: genesis, Self: self, Keys: keys, Passphrase: pass, Conn: conn, Wall: time.Now, Rand: rand.Reader,

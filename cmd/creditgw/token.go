@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -183,10 +185,10 @@ func (p *program) tokenRevoke(dir, id string) error {
 }
 
 func (p *program) openTokens(dir string) (*access.Store, error) {
-	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+	if _, err := os.Stat(filepath.Join(dir, memberName)); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, usageError(&message{
-			Text: text{"没有节点目录 " + dir, "there is no node directory " + dir},
-			Hint: text{"先运行 creditgw init", "run creditgw init first"},
+			Text: text{dir + " 不是节点目录", dir + " is not a node's directory"},
+			Hint: text{"先运行 creditgw init --dir " + dir, "run creditgw init --dir " + dir + " first"},
 		})
 	}
 	store, err := access.Open(access.Config{

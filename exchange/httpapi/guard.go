@@ -64,8 +64,10 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, t route) (exchange.P
 		if !ok {
 			return exchange.Principal{}, errToken
 		}
-		if len(t.roles) > 0 && !p.Is(t.roles...) {
-			return p, exchange.Fail(exchange.KindForbidden, "ROLE", "此令牌的角色不能这样做", "this token's role may not do this")
+		if len(t.roles) > 0 {
+			if err := p.Require(t.roles...); err != nil {
+				return p, err
+			}
 		}
 		if err := a.throttle(w, p); err != nil {
 			return p, err
@@ -80,7 +82,8 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, t route) (exchange.P
 
 var errToken = func() error {
 	e := exchange.Fail(kindUnauthenticated, "TOKEN", "令牌缺失、无效或已过期", "the token is missing, unknown or expired")
-	e.Hint.ZH, e.Hint.EN = "请求头应为 Authorization: Bearer 令牌", "send Authorization: Bearer TOKEN"
+	e.Hint.ZH, e.Hint.EN = "令牌由本地区信用中心发放（creditgw token add），放在请求头 Authorization: Bearer 令牌",
+		"the region's credit centre issues tokens (creditgw token add); send Authorization: Bearer TOKEN"
 	return e
 }()
 
