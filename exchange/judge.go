@@ -115,7 +115,7 @@ func (in *intake) settle(ctx context.Context, verdicts []verdict, wants []wanted
 		var err error
 		switch {
 		case v.wanted < 0:
-			if v.check.Releasable {
+			if v.check.Key != (schemas.Key{}) {
 				v.outcome.KeyDigest = in.keyDigest(v)
 			}
 			err = in.quarantine(v)

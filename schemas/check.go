@@ -170,13 +170,15 @@ func (j *judged) conclude(record *Penalty) {
 	if op := j.text("操作"); op != "" {
 		j.out.Operation = Operation(op)
 	}
+	if j.text("CF_CFJGDM") != "" && j.text("CF_WSH") != "" {
+		j.out.Key = j.key()
+	}
 	if !j.out.Releasable {
 		return
 	}
 	j.out.Releasable = j.out.State == Quarantined
 	j.out.Record = record
 	j.out.Published = record.PublicationUntil != ""
-	j.out.Key = j.key()
 	j.out.Content = j.content()
 	j.route()
 	j.out.Canonical = len(j.out.Normalisations) == 0 && !j.masked && len(j.row.Lacks) == 0

@@ -194,8 +194,15 @@ func TestReleasableRowsKeepTheirRecord(t *testing.T) {
 			t.Errorf("%s: %s %v", change, o.Rule, o.Releasable)
 		}
 	}
-	if o := check(goodRow("CF_NR_FK=2000", "CF_JDRQ=2026/13/01")); o.Releasable {
+	o := check(goodRow("CF_NR_FK=2000", "CF_JDRQ=2026/13/01"))
+	if o.Releasable {
 		t.Error("a row with a fault that is never released can be released")
+	}
+	if o.Key != check(goodRow()).Key {
+		t.Error("a row that is refused for good does not name its decision")
+	}
+	if o := check(goodRow("CF_WSH=")); o.Key != (Key{}) {
+		t.Errorf("a row without a number names the decision %q", o.Key.Bytes())
 	}
 }
 

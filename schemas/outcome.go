@@ -55,11 +55,11 @@ type Outcome struct {
 	Findings       []Finding
 	Normalisations []Normalisation
 	// Releasable says that every refusing rule is one that two persons may
-	// set aside. Record, Key, Content and Route are then filled as well.
+	// set aside. Record, Content and Route are then filled as well.
 	Releasable bool
 	Record     *Penalty // what may leave the region; nil when refused for good
-	Key        Key
-	Content    Content // what DUPLICATE and CONFLICT compare; holds personal data
+	Key        Key      // zero in a row that does not name its decision
+	Content    Content  // what DUPLICATE and CONFLICT compare; holds personal data
 	Route      Route
 	Class      Class
 	Published  bool // false: for supervision and reminder only

@@ -150,13 +150,7 @@ func (f *fold) stopServing(no uint64, id exchange.EntryID, e *entry) {
 		s.Erased = true
 		f.put(f.b.standings, e.Natural, s)
 	}
-	for _, key := range keysWith(f.b.copies, e.Natural) {
-		id := f.b.copies.Get(key)
-		if q, ok := load[quarantined](f, f.b.quarantine, id); ok && len(id) > 0 {
-			f.count(countQuarantined+q.Rule, -1)
-			f.delete(f.b.quarantine, id)
-		}
-	}
+	f.settle(e.Natural)
 }
 
 // erasing clears what the casebook itself keeps of records that are about to be

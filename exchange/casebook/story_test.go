@@ -149,6 +149,13 @@ func TestWhatASenderIsTold(t *testing.T) {
 	if len(bad.Items) != 1 || bad.Items[0].Times != 2 || bad.Items[0].Submission != "s-2" || string(bad.Items[0].Raw) != "x" {
 		t.Errorf("the same bad row twice is %+v", bad.Items)
 	}
+	tj.submit("s-4", notice{no: "x", firm: beijingFirm, home: beijing})
+	if left := must[exchange.Page[exchange.QuarantineItem]](t)(tj.book.Quarantine(exchange.RecordFilter{}, "", 10)); len(left.Items) != 0 {
+		t.Errorf("the mended row still waits: %+v", left.Items)
+	}
+	if n := must[exchange.Counts](t)(tj.book.Counts()).Quarantined["USCC_CHECK"]; n != 0 {
+		t.Errorf("%d rows are counted that nobody has to mend", n)
+	}
 	id, digest, err := tj.book.SubmissionByIdempotency("token-1", "key-s-2")
 	if err != nil || id != "s-2" || digest != sm.Sum([]byte("s-2")) {
 		t.Errorf("by idempotency key: %s, %v", id, err)

@@ -137,6 +137,7 @@ func (f *fold) accept(t *exchange.RowsTaken, i int) error {
 	f.put(f.b.standings, row.KeyDigest[:], standing{
 		ID: h.ID[:], Content: row.Content[:], Position: f.meta.Position, Row: i, Withdrawn: old.Withdrawn,
 	})
+	f.settle(row.KeyDigest[:])
 	if peers.Region(row.Entry.Home) == f.cfg.Region {
 		return f.remindOwn(no, &h, row)
 	}
@@ -174,4 +175,16 @@ func (f *fold) quarantine(s *submission, t *exchange.RowsTaken, i int) {
 	q.Times++
 	f.count(countQuarantined+q.Rule, 1)
 	f.put(f.b.quarantine, []byte(row.Quarantine), q)
+}
+
+// settle takes the bad rows of a natural key out of quarantine: one was mended
+// and is a record now, or the record was taken down.
+func (f *fold) settle(natural []byte) {
+	for _, key := range keysWith(f.b.copies, natural) {
+		id := f.b.copies.Get(key)
+		if q, ok := load[quarantined](f, f.b.quarantine, id); ok && len(id) > 0 {
+			f.count(countQuarantined+q.Rule, -1)
+			f.delete(f.b.quarantine, id)
+		}
+	}
 }
