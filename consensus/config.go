@@ -25,8 +25,10 @@ type Network interface {
 	// Bind lets requests through to r, and of the entries that change the
 	// membership only those that allow lets pass: the one at place at of the
 	// request. raft.ErrLogNotFound asks for older entries first. Of snapshots
-	// it lets only those pass whose membership plausible does not refuse.
-	Bind(r *raft.Raft, allow func(req *raft.AppendEntriesRequest, at int) error, plausible func(raft.Configuration) error)
+	// it lets only those pass whose membership plausible does not refuse, and
+	// nobody whom distrusts names is heard when it stands for election.
+	Bind(r *raft.Raft, allow func(req *raft.AppendEntriesRequest, at int) error,
+		plausible func(raft.Configuration) error, distrusts func(candidate string) bool)
 	// Abridge names what takes out of a command entry, on its way to a peer's
 	// pipeline, what that peer has, and what puts it in again at the other
 	// end, up to room bytes of it. Both keep the entry's bytes as they are.

@@ -103,7 +103,7 @@ func Open(cfg Config) (*Node, error) {
 	n.tasks.Go(n.marker.run)
 	n.tasks.Go(n.vigil.run)
 	n.tasks.Go(n.reconcile)
-	cfg.Network.Bind(n.raft, n.allow, n.plausible)
+	cfg.Network.Bind(n.raft, n.allow, n.plausible, n.vigil.distrusts)
 	return n, nil
 }
 

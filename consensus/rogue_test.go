@@ -33,7 +33,8 @@ func TestARogueMemberMovesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rogue.Close()
-	rogue.Bind(idleRaft(t, rogue), func(*raft.AppendEntriesRequest, int) error { return nil }, func(raft.Configuration) error { return nil })
+	rogue.Bind(idleRaft(t, rogue), func(*raft.AppendEntriesRequest, int) error { return nil },
+		func(raft.Configuration) error { return nil }, func(string) bool { return false })
 
 	forged := raft.Configuration{Servers: append(c.servers.Servers[:3:3], raft.Server{ID: "nowhere", Address: "192.0.2.1:1"})}
 	target := raft.ServerID(victim.id)

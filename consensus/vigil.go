@@ -30,7 +30,11 @@ const heldEntries = 16
 //   - each node that sees an item of its own queue held back, be it handed to it,
 //     complains of the leader to all. More than half of the voters complaining
 //     means that one of them stands for election, and the others vote as if they
-//     heard no leader.
+//     heard no leader;
+//   - for a while it does not vote for the one that it has complained of. Entries
+//     go on coming while one stands, so that its log may be a few short of the
+//     others': then it has deposed a leader and is not elected, and the deposed
+//     one, with the longest log of all, would be the first to stand again.
 //
 // A complaint counts only beside what a node has seen at its own queue, and an
 // honest leader takes from every queue in turn. So liars, too few to be a
@@ -44,6 +48,7 @@ type vigil struct {
 	stood   atomic.Uint64 // elections that this node has forced
 
 	mu       sync.Mutex
+	own      complaint            // this node's last; of nobody: none
 	heard    map[string]complaint // by the node that complains
 	handing  map[string]bool      // to these members items are being handed
 	relaying map[string]bool      // of these members items are being proposed
@@ -124,11 +129,25 @@ func (v *vigil) held() bool {
 	return w.from > 0 && v.taken.Load() > w.from+heldEntries
 }
 
+// distrustTurns is how many times Timers.Held a node does not vote for whom it has
+// complained of. If it was wrong, the others do; and one that leads again and goes
+// on has a sixth of the time for it, not half.
+const distrustTurns = 12
+
+func (v *vigil) distrusts(candidate string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.own.leader == candidate && time.Since(v.own.at) < distrustTurns*v.n.cfg.Timers.Held
+}
+
 // act hands on what is held back, complains, and stands for election when
 // enough do.
 func (v *vigil) act() {
 	n, w := v.n, &v.watched
 	under := w.under
+	v.mu.Lock()
+	v.own = complaint{leader: under.leader, term: under.term, at: time.Now()}
+	v.mu.Unlock()
 	if !w.told {
 		w.told = true
 		n.cfg.Logger.Error("the leader takes others' items and holds back what this node has given it",

@@ -129,6 +129,13 @@ func TestALeaderThatHoldsOneRegionsItemsBack(t *testing.T) {
 			if deposed := cl.deposed(); (deposed > 0) != c.deposed {
 				t.Errorf("%d elections were forced", deposed)
 			}
+			if c.deposed {
+				cl.leader()
+				leader.net.Stand()
+				eventually(t, "those that it has wronged do not hear that it stands again", func() bool {
+					return sufferer.net.Refused()["candidate"] > 0 && third.net.Refused()["candidate"] > 0
+				})
+			}
 		})
 	}
 }

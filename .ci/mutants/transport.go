@@ -157,6 +157,20 @@ var peerChecks = []mutant{
 		pkg:   "./consensus", run: "^TestALeaderThatHoldsOneRegionsItemsBack$",
 	},
 	{
+		check: "whom a node has complained of does not get its vote",
+		file:  "consensus/vigil.go",
+		old:   `return v.own.leader == candidate && `,
+		new:   `return false && `,
+		pkg:   "./consensus", run: "^TestALeaderThatHoldsOneRegionsItemsBack$",
+	},
+	{
+		check: "no vote for whom the node distrusts",
+		file:  "consensus/quicnet/check.go",
+		old:   `	if e.view().distrusts(peer.ID) {`,
+		new:   `	if false {`,
+		pkg:   "./consensus/quicnet", run: "^TestWhoIsDistrustedGetsNoVote$",
+	},
+	{
 		check: "more than half of the voters complain",
 		file:  "consensus/vigil.go",
 		old:   `2*len(of) > len(voters)`,

@@ -62,12 +62,19 @@ var agencies = map[peers.Region]string{
 // imports the sample registers through the API.
 func startCluster(t *testing.T) *cluster {
 	t.Helper()
+	c := newCluster(t)
+	c.serve()
+	return c
+}
+
+// newCluster founds a ledger; no node runs yet.
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
 	c := &cluster{t: t, dir: t.TempDir()}
 	for _, m := range demoMembers {
 		c.nodes = append(c.nodes, newGateway(t, c.dir, m.region, freePort(t)))
 	}
 	c.found()
-	c.serve()
 	return c
 }
 

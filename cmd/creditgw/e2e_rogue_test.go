@@ -24,8 +24,8 @@ import (
 	"github.com/xinqiao/creditgw/peers"
 )
 
-// stolen is all that a region's node keeps, in the hands of this test. The
-// node's process must have ended.
+// stolen is what a region's node keeps, in the hands of this test. The node's
+// process must have ended.
 type stolen struct {
 	self    peers.Member
 	keys    *Keys
@@ -35,17 +35,7 @@ type stolen struct {
 
 func steal(t *testing.T, n *gateway) *stolen {
 	t.Helper()
-	passphrase, err := os.ReadFile(n.file("passphrase"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var s stolen
-	if s.keys, s.self, err = loadKeys(n.dir, passphrase[:len(passphrase)-1]); err != nil {
-		t.Fatal(err)
-	}
-	if s.genesis, err = loadGenesis(n.dir, s.self); err != nil {
-		t.Fatal(err)
-	}
+	s := stealKeys(t, n)
 	dir := filepath.Join(t.TempDir(), "ledger")
 	copyTree(t, filepath.Join(n.dir, "ledger"), dir)
 	ledger, err := store.Open(store.Config{
@@ -60,7 +50,34 @@ func steal(t *testing.T, n *gateway) *stolen {
 	if err := ledger.Close(); err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// stealKeys leaves the ledger alone.
+func stealKeys(t *testing.T, n *gateway) *stolen {
+	t.Helper()
+	passphrase, err := os.ReadFile(n.file("passphrase"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s stolen
+	if s.keys, s.self, err = loadKeys(n.dir, passphrase[:len(passphrase)-1]); err != nil {
+		t.Fatal(err)
+	}
+	if s.genesis, err = loadGenesis(n.dir, s.self); err != nil {
+		t.Fatal(err)
+	}
 	return &s
+}
+
+// peer is a founder's node, as the network asks for it.
+func (s *stolen) peer(id string) (quicnet.Peer, bool) {
+	for _, m := range s.genesis.Members {
+		if m.Node.ID == id {
+			return quicnet.Peer{ID: id, Address: m.Node.Addr, Region: string(m.Region), Keys: []*sm.NodePublic{m.Node.Key}, Voter: true}, true
+		}
+	}
+	return quicnet.Peer{}, false
 }
 
 // batches are the batches of one origin, as they were accepted.
@@ -103,14 +120,7 @@ func newRogue(t *testing.T, s *stolen, id string, key *sm.NodeKey, listen string
 	r := &rogue{t: t}
 	r.Endpoint, err = quicnet.Listen(quicnet.Config{
 		ID: id, Address: listen, Key: func() *sm.NodeKey { return key }, Ledger: s.genesis.LedgerID(), Conn: conn,
-		Directory: func(id string) (quicnet.Peer, bool) {
-			for _, m := range s.genesis.Members {
-				if m.Node.ID == id {
-					return quicnet.Peer{ID: id, Address: m.Node.Addr, Region: string(m.Region), Keys: []*sm.NodePublic{m.Node.Key}, Voter: true}, true
-				}
-			}
-			return quicnet.Peer{}, false
-		},
+		Directory:    s.peer,
 		CheckPayload: func([]byte) error { return nil },
 	})
 	if err != nil {
@@ -135,7 +145,8 @@ func newRogue(t *testing.T, s *stolen, id string, key *sm.NodeKey, listen string
 		close(done)
 		r.leave()
 	})
-	r.Bind(deafRaft(t), func(*raft.AppendEntriesRequest, int) error { return nil }, func(raft.Configuration) error { return nil })
+	r.Bind(deafRaft(t), func(*raft.AppendEntriesRequest, int) error { return nil },
+		func(raft.Configuration) error { return nil }, func(string) bool { return false })
 	return r
 }
 

@@ -60,6 +60,7 @@ func (e *Endpoint) view() raftView {
 			term: func() uint64 { return 0 }, leader: func() string { return "" }, last: func() uint64 { return 0 },
 			allow:     func(*raft.AppendEntriesRequest, int) error { return errClosed },
 			plausible: func(raft.Configuration) error { return errClosed },
+			distrusts: func(string) bool { return true },
 		}
 	}
 }
@@ -75,6 +76,9 @@ func (e *Endpoint) checkTerm(term uint64) *refusedError {
 func (e *Endpoint) checkCandidate(peer Peer, term uint64) *refusedError {
 	if !peer.Voter {
 		return refuse(refusedNotVoter, "stands for election")
+	}
+	if e.view().distrusts(peer.ID) {
+		return refuse(refusedCandidate, "stands for election, and held back as leader what it was given")
 	}
 	return e.checkTerm(term)
 }

@@ -150,6 +150,8 @@ type raftView struct {
 	allow func(req *raft.AppendEntriesRequest, at int) error
 	// plausible judges the configuration of a snapshot.
 	plausible func(raft.Configuration) error
+	// distrusts says of whom nothing is heard when it stands for election.
+	distrusts func(candidate string) bool
 }
 
 // An abridgement leaves out of an entry what its receiver has, and restores it.
@@ -247,14 +249,17 @@ func (e *Endpoint) Abridge(leave func(peer string, data []byte) [][]byte, restor
 }
 
 // Bind gives the endpoint the Raft node whose term and leader the checks need,
-// and the judges of what changes the membership, lets waiting RPCs through and connects to the other members, so that they
-// notice a restart at once and an election finds its connections ready.
-func (e *Endpoint) Bind(r *raft.Raft, allow func(req *raft.AppendEntriesRequest, at int) error, plausible func(raft.Configuration) error) {
+// and the judges of what changes the membership and of candidates, lets waiting
+// RPCs through and connects to the other members, so that they notice a restart
+// at once and an election finds its connections ready.
+func (e *Endpoint) Bind(r *raft.Raft, allow func(req *raft.AppendEntriesRequest, at int) error,
+	plausible func(raft.Configuration) error, distrusts func(candidate string) bool,
+) {
 	e.bind(raftView{
 		term:   r.CurrentTerm,
 		leader: func() string { _, id := r.LeaderWithID(); return string(id) },
 		last:   r.LastIndex,
-		allow:  allow, plausible: plausible,
+		allow:  allow, plausible: plausible, distrusts: distrusts,
 	})
 	for _, s := range r.GetConfiguration().Configuration().Servers {
 		if id := string(s.ID); id != e.cfg.ID {

@@ -188,6 +188,27 @@ func TestANonVoterNeitherLeadsNorStandsForElection(t *testing.T) {
 	}
 }
 
+// Whom a node distrusts does not get its vote. Whom others have elected leads all
+// the same.
+func TestWhoIsDistrustedGetsNoVote(t *testing.T) {
+	n := newNetwork(t, "north", "south", "west")
+	n.distrusted = "north"
+	south, north, west := n.node("south", 5, ""), n.rogue(n.config("north")), n.rogue(n.config("west"))
+	preVote := north.RequestPreVote("south", "", &raft.RequestPreVoteRequest{Term: 6}, new(raft.RequestPreVoteResponse))
+	if vote(north, "south", 6) == nil || preVote == nil {
+		t.Error("it was answered")
+	}
+	if south.Refused()["candidate"] != 2 || len(south.heard()) > 0 {
+		t.Errorf("counted %v, heard %v", south.Refused(), south.heard())
+	}
+	if err := vote(west, "south", 6); err != nil {
+		t.Errorf("another one: %v", err)
+	}
+	if err := north.AppendEntries("south", "", &raft.AppendEntriesRequest{Term: 7}, new(raft.AppendEntriesResponse)); err != nil {
+		t.Errorf("as the leader: %v", err)
+	}
+}
+
 // Raft adopts the term of a response, and steps down for it.
 func TestAnInflatedTermInAResponseIsNotPassedOn(t *testing.T) {
 	n := newNetwork(t, "north", "south")

@@ -29,6 +29,8 @@ type network struct {
 	peers map[string]Peer
 	keys  map[string]*sm.NodeKey
 	conns map[string]net.PacketConn
+
+	distrusted string // of whom no node hears that it stands for election
 }
 
 func newNetwork(t testing.TB, ids ...string) *network {
@@ -156,6 +158,7 @@ func (n *network) behind(e *Endpoint, term uint64, leader string) *node {
 			return errors.Join(err, n.known(c))
 		},
 		plausible: n.known,
+		distrusts: func(candidate string) bool { return candidate == n.distrusted },
 	})
 	nd.reply = func(command any) any {
 		switch req := command.(type) {

@@ -32,6 +32,7 @@ const (
 	refusedResponse
 	refusedNews
 	refusedBehind // no misdeed: older entries have to come first
+	refusedCandidate
 	refusalEnd
 )
 
@@ -54,6 +55,7 @@ var refusalNames = [refusalEnd]string{
 	refusedResponse:      "response",
 	refusedNews:          "news",
 	refusedBehind:        "behind",
+	refusedCandidate:     "candidate",
 }
 
 func (r refusal) String() string {
