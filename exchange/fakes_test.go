@@ -29,6 +29,7 @@ type fakeBook struct {
 	moved     chan struct{}
 	standings map[sm.Digest]Standing
 	strangers map[EntryID]bool
+	sealed    map[EntryID]func() ([]byte, error) // what Stranger opens
 	waiting   []PendingAck
 	authored  map[peers.Region]uint32
 }
@@ -93,6 +94,8 @@ func (b *fakeBook) Strangers(n int, id func(int) EntryID) ([]bool, error) {
 	}
 	return out, nil
 }
+
+func (b *fakeBook) Stranger(id EntryID) ([]byte, error) { return b.sealed[id]() }
 
 func (b *fakeBook) PendingAcks(limit int) ([]PendingAck, map[peers.Region]uint32, error) {
 	b.mu.Lock()

@@ -69,7 +69,7 @@ func (s *Service) Submit(ctx context.Context, p Principal, sub Submission) (Subm
 	if err != nil {
 		return SubmissionView{}, err
 	}
-	in := &intake{Service: s, sub: sub, principal: p, rows: rows, file: file.digest, signer: signer}
+	in := &intake{Service: s, sub: sub, principal: p, kind: kind, rows: rows, file: file.digest, signer: signer}
 	in.at = s.Clock()
 	in.checker = kind.NewChecker(in.environment())
 	return in.run(ctx)
@@ -116,6 +116,7 @@ type intake struct {
 	*Service
 	sub       Submission
 	principal Principal
+	kind      *schemas.Kind
 	rows      *tabular.Reader
 	file      sm.Digest
 	signer    *sm.KeyID // the agency's key that signed the file, nil if none did

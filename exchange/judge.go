@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
-	"errors"
 	"slices"
 	"time"
 
@@ -178,53 +177,6 @@ func (in *intake) accept(v *verdict, w wanted, id EntryID) error {
 	v.outcome.Outcome, v.outcome.Entry = RowAccepted, &entry
 	v.outcome.KeyDigest, v.outcome.Content = w.key, w.content
 	return nil
-}
-
-// repeat judges a row whose key a live record holds: the same content is a
-// duplicate, other content a conflict that names what differs. Of a record that
-// was erased nothing is left to compare, and nothing of the row is kept that
-// would bring its content back.
-func (in *intake) repeat(v *verdict, w wanted, f found) error {
-	v.outcome.Earlier, v.outcome.KeyDigest = f.ID, w.key
-	if f.Erased {
-		v.outcome.Outcome, v.outcome.Rule = RowDuplicate, string(schemas.Duplicate)
-		v.check.Findings = []schemas.Finding{schemas.NewDuplicate(v.row, f.ID.String()), schemas.NewFinding(schemas.Erased, v.row)}
-		return nil
-	}
-	if f.Stranger || f.Content == w.content {
-		v.outcome.Outcome, v.outcome.Rule = RowDuplicate, string(schemas.Duplicate)
-		v.check.Findings = append(v.check.Findings, schemas.NewDuplicate(v.row, f.ID.String()))
-		return nil
-	}
-	earlier := f.comparison
-	if earlier == nil {
-		var err error
-		earlier, err = in.comparison(f.Standing)
-		if errors.Is(err, ErrErased) { // since its key was looked up
-			f.Erased = true
-			return in.repeat(v, w, f)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	fields, err := schemas.DiffContent(earlier, w.comparison)
-	if err != nil {
-		return err
-	}
-	v.check.Rule = schemas.Conflict
-	v.check.Findings = append(v.check.Findings, schemas.NewConflict(v.row, f.ID.String(), fields))
-	return in.quarantine(v)
-}
-
-// comparison reads the content of a standing record from its row.
-func (s *Service) comparison(at Standing) ([]byte, error) {
-	e, err := s.Journal.ReadOne(at.At)
-	if err != nil {
-		return nil, err
-	}
-	p, err := OpenRow(s.Vault, &e.Rows.Rows[at.Row])
-	return p.Comparison, err
 }
 
 // quarantine keeps a bad row as it came. The same bad row sent again by the

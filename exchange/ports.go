@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -134,6 +135,10 @@ const (
 // ErrErased is a slot's answer after Erase. It is an ErrNotFound.
 var ErrErased = fmt.Errorf("erased: %w", ErrNotFound)
 
+// ErrUnreadable says of an entry on the ledger that it does not open to this
+// region, or to no record.
+var ErrUnreadable = errors.New("unreadable")
+
 // Vault holds one fresh SM4 key per slot; erasing a slot erases every private
 // copy that was sealed under it. Slots are numbered from 1; numbers are handed
 // out through journal events, keys are on disk before a number is used. All
@@ -164,7 +169,7 @@ type Standing struct {
 	Row       int       // index in RowsTaken.Rows
 	Withdrawn uint32    // earlier withdrawn records of this key
 	Erased    bool      // the record was taken down; its content is not to be read
-	Stranger  bool      // only the ledger has it: neither content nor place is known
+	Stranger  bool      // only the ledger has it: Casebook.Stranger reads it there
 }
 
 // Pending is an entry that waits in the outbox.

@@ -154,6 +154,10 @@ type Casebook interface {
 	// Strangers tells of n ids which are those of own entries on the ledger that
 	// the journal does not know. id is asked only if there are such entries.
 	Strangers(n int, id func(i int) EntryID) ([]bool, error)
+	// Stranger opens the record of one of them as it was sealed on the ledger, and
+	// keeps nothing of it: ErrErased when it is taken down, ErrUnreadable when it
+	// does not open to this region.
+	Stranger(id EntryID) (record []byte, err error)
 	Registers() schemas.Registers
 
 	// Pending returns entries that wait to be cut, after order, in order.

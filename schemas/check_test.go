@@ -393,6 +393,31 @@ func TestConflictNamesTheFields(t *testing.T) {
 	}
 }
 
+// Of two records the same fields are named as of the contents that they were made
+// of, but for what is in no record.
+func TestRecordsDifferWhereTheirContentsDo(t *testing.T) {
+	kind, _ := Default().Kind("administrative-penalty")
+	plain := check(goodRow())
+	for _, change := range [][]string{
+		nil, {"CF_NR_FK=0.3", "CF_NR=罚款3000元"}, {"CF_JDRQ=2026-06-23"}, {"CF_FRDB=另一人"}, {"CF_XDR_GSZC=110000000000001"},
+		{"BZ=改", "CF_SJLY=某单位"}, {"CF_CFLB=警告;罚款"},
+	} {
+		other := check(goodRow(change...))
+		if other.State != Accepted {
+			t.Fatalf("%v: %+v", change, other.Findings)
+		}
+		want, err := DiffContent(plain.Content, other.Content)
+		if got := kind.DiffRecords(plain.Record, other.Record); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%v: records differ in %v, contents in %v, %v", change, got, want, err)
+		}
+	}
+	masked := check(goodRow("CF_FR_ZJLX=身份证", "CF_FR_ZJHM=11010119900307001X"))
+	unmasked := check(goodRow("CF_FR_ZJLX=身份证"))
+	if got := kind.DiffRecords(masked.Record, unmasked.Record); got != nil {
+		t.Errorf("a number that is in no record differs: %v", got)
+	}
+}
+
 // TestOldForm sends rows of a form that lacks columns: they are not refused
 // for what their form can't say, and nothing is guessed.
 func TestOldForm(t *testing.T) {

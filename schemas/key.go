@@ -57,6 +57,34 @@ func DiffContent(a, b Content) ([]string, error) {
 	return differing, nil
 }
 
+// DiffRecords names the fields, of those that Content holds, in which two shared
+// records differ. It sees less than DiffContent: identity numbers are in no record,
+// and what is masked in a text reads alike.
+func (k *Kind) DiffRecords(a, b *Penalty) []string {
+	left, right := k.compared(a), k.compared(b)
+	var differing []string
+	for _, code := range comparedFields {
+		if left[code] != right[code] {
+			differing = append(differing, code)
+		}
+	}
+	return differing
+}
+
+// compared are a record's values by national code.
+func (k *Kind) compared(p *Penalty) map[string]string {
+	values := map[string]string{
+		"CF_CFLB":    strings.Join(p.PenaltyTypes, ";"),
+		"CF_NR_FK":   formatWan(p.FineFen),
+		"CF_NR_WFFF": formatWan(p.ConfiscatedFen),
+	}
+	d := k.dictionary
+	for _, t := range p.texts() {
+		values[d.Fields[d.names[t.name]].Code] = t.text
+	}
+	return values
+}
+
 // comparedFields are the national fields that Content holds, in its order.
 var comparedFields = []string{
 	"CF_XDR_MC", "CF_XDR_LB", "CF_XDR_SHXYM", "CF_XDR_GSZC", "CF_XDR_ZZJG", "CF_XDR_SWDJ", "CF_XDR_SYDW",

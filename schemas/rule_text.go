@@ -159,3 +159,15 @@ func NewConflict(row Row, earlier string, fields []string) Finding {
 	}
 	return f
 }
+
+// NewUnread returns the finding for a row whose key an earlier record has that
+// can't be read any more to compare: a conflict until people have looked.
+func NewUnread(row Row, earlier string) Finding {
+	f := NewFinding(Conflict, row)
+	f.Message = Text{
+		"同一文号的记录 " + earlier + " 只在账本上，本节点读不出其内容，无法比对",
+		"recorded as " + earlier + " on the ledger only, where this node can't read what it says",
+	}
+	f.Hint = Text{"请交本地区运行人员核查", "have the region's operators look into it"}
+	return f
+}

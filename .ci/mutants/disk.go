@@ -219,7 +219,7 @@ var diskChecks = []mutant{
 	},
 	{
 		check: "number of a statement that the lost node has used",
-		file:  "exchange/casebook/outbox.go",
+		file:  "exchange/casebook/strangers.go",
 		old:   `if le.Header.Kind == exchange.KindAcknowledgement {`,
 		new:   `if false {`,
 		pkg:   "./exchange/casebook", run: "^TestAStatementOfTheLostNode",

@@ -58,4 +58,18 @@ var recordChecks = []mutant{
 		new:   `if false {`,
 		pkg:   "./exchange/casebook", run: "^TestAnIDIsTakenOnce$",
 	},
+	{
+		check: "a decision that only the ledger has is compared",
+		file:  "exchange/repeat.go",
+		old:   `fields, err = in.differsFromStranger(v, f.ID)`,
+		new:   ``,
+		pkg:   "./exchange", run: "^TestWhatOnlyTheLedgerHasIsCompared$",
+	},
+	{
+		check: "rows of a stranger's decision are erased with it",
+		file:  "exchange/casebook/submissions.go",
+		old:   `f.acquaint(row)`,
+		new:   ``,
+		pkg:   "./exchange/casebook", run: "^TestRowsOfAStrangersDecisionAreErasedWithIt$",
+	},
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/schemas"
 )
 
 // sender sends files of an agency, one after the other, and keeps them.
@@ -54,6 +55,20 @@ func (s *sender) send(to *gateway, body []byte) httpapi.Submission {
 	return v
 }
 
+// sendOne sends a file of one record.
+func (s *sender) sendOne(to *gateway, record map[string]string) httpapi.Submission {
+	s.t.Helper()
+	body, err := recordsFile([]any{record})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	v := s.send(to, body)
+	if s.err != nil || len(v.Records) != 1 {
+		s.t.Fatalf("a file of one record: %+v, %v", v, s.err)
+	}
+	return v
+}
+
 func (s *sender) await(files int64) {
 	s.t.Helper()
 	eventually(s.t, "files are answered", func() bool { return s.answered.Load() >= files })
@@ -62,8 +77,9 @@ func (s *sender) await(files int64) {
 // A node is backed up while files come in, goes on, and is lost. What it had
 // answered when the backup began is on the ledger once, whether it came there
 // before, by the lost node's hand, or by that of the node in its place; and so is
-// all else once the agency has sent its files again. What was sealed to the region
-// before it rotated its key opens there, and so does what was sealed after.
+// all else once the agency has sent its files again. A decision that only the ledger
+// has is compared with what stands there. What was sealed to the region before it
+// rotated its key opens there, and so does what was sealed after.
 func TestABackupUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
@@ -98,6 +114,8 @@ func TestABackupUnderLoadLosesNothing(t *testing.T) {
 	if load.err != nil {
 		t.Fatal(load.err)
 	}
+	last := lost.notice(load.home)
+	lastID := lost.submit(exchange.WaitCommitted, last)[0]
 	lost.kill()
 	t.Logf("%d records answered before the backup of %d events, %d in all", before, made.Events, len(load.acked))
 
@@ -127,6 +145,16 @@ func TestABackupUnderLoadLosesNothing(t *testing.T) {
 	newPhone(fresh).await(received...)
 	newPhone(c.nodes[1]).await(load.acked[:before]...)
 
+	again := load.sendOne(fresh, last)
+	if again.Duplicate != 1 || *again.Records[0].ID != lastID {
+		t.Errorf("a decision that only the ledger has, sent again: %+v", again)
+	}
+	last["CF_FRDB"] = "另一人"
+	altered := load.sendOne(fresh, last)
+	if altered.Quarantined != 1 || altered.ByRule[string(schemas.Conflict)] != 1 || altered.Findings[0].Field != "CF_FRDB" {
+		t.Errorf("sent again with other content: %+v", altered)
+	}
+
 	accepted := 0
 	for _, body := range load.files {
 		v := load.send(fresh, body)
@@ -137,7 +165,7 @@ func TestABackupUnderLoadLosesNothing(t *testing.T) {
 	}
 	got = all.settledRecords(fresh)
 	slices.SortFunc(got, compareIDs)
-	want := slices.SortedFunc(slices.Values(load.acked), compareIDs)
+	want := slices.SortedFunc(slices.Values(append(load.acked, lastID)), compareIDs)
 	if !slices.Equal(got, want) {
 		t.Errorf("sent again, %d records are on the ledger and %d were ever sent", len(got), len(want))
 	}

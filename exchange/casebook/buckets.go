@@ -126,7 +126,7 @@ type entry struct {
 	Slot       uint64            `cbor:"10,keyasint,omitempty"` // of another region: where Key is sealed
 	Key        []byte            `cbor:"11,keyasint,omitempty"` // DEK, PurposeRecord
 	To         []peers.Region    `cbor:"12,keyasint,omitempty"` // own: recipients
-	Natural    []byte            `cbor:"13,keyasint,omitempty"` // own row: key digest
+	Natural    []byte            `cbor:"13,keyasint,omitempty"` // key digest, of an own row or a stranger that a row repeats
 	Stopped    bool              `cbor:"14,keyasint,omitempty"` // taken down
 }
 

@@ -216,8 +216,8 @@ func (f *fold) fold(e *event) error {
 }
 
 func (f *fold) finish() {
-	for name, delta := range f.deltas {
-		n := int64(number(f.b.counts.Get([]byte(name)))) + delta
+	for name := range f.deltas {
+		n := f.total(name)
 		if n == 0 {
 			f.delete(f.b.counts, []byte(name)) // so that the order of grouping leaves no trace
 			continue
@@ -228,6 +228,11 @@ func (f *fold) finish() {
 }
 
 func (f *fold) count(name string, delta int64) { f.deltas[name] += delta }
+
+// total is a count with what the group at hand adds to it.
+func (f *fold) total(name string) int64 {
+	return int64(number(f.b.counts.Get([]byte(name)))) + f.deltas[name]
+}
 
 func (f *fold) fail(err error) {
 	if f.err == nil {

@@ -2,7 +2,6 @@ package casebook
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
@@ -161,19 +160,6 @@ func (f *fold) committed(le *exchange.Entry) {
 	}
 }
 
-// stranger keeps an entry that was signed for this region but is not in its
-// journal: someone else holds the region's key, or the journal is an old copy.
-func (f *fold) stranger(le *exchange.Entry) {
-	f.cfg.Logger.Error("the ledger holds an entry of this region that its journal does not know",
-		"entry", le.Header.ID, "index", le.Index, "batch", le.Batch.Preamble.Seq)
-	f.park(le, entry{}, CodeNotOurs)
-	if le.Header.Kind == exchange.KindAcknowledgement {
-		for _, to := range le.Header.Recipients { // its number is taken
-			f.count(countStatements+string(to), 1)
-		}
-	}
-}
-
 // Standings answers for each key digest; a zero ID means none stands.
 func (c *Casebook) Standings(keys []sm.Digest) ([]exchange.Standing, error) {
 	out := make([]exchange.Standing, len(keys))
@@ -188,25 +174,6 @@ func (c *Casebook) Standings(keys []sm.Digest) ([]exchange.Standing, error) {
 				copy(out[i].ID[:], s.ID)
 				copy(out[i].Content[:], s.Content)
 			}
-		}
-		return nil
-	})
-	return out, err
-}
-
-// Strangers tells which of n ids are those of strangers.
-func (c *Casebook) Strangers(n int, id func(i int) exchange.EntryID) ([]bool, error) {
-	out := make([]bool, n)
-	err := c.view(func(b buckets) error {
-		if b.counts.Get([]byte(countParked+CodeNotOurs)) == nil {
-			return nil
-		}
-		for i := range out {
-			_, e, err := findIn(b, id(i))
-			if err != nil && !errors.Is(err, exchange.ErrNotFound) {
-				return err
-			}
-			out[i] = e.Code == CodeNotOurs
 		}
 		return nil
 	})

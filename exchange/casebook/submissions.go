@@ -107,6 +107,7 @@ func (f *fold) rowsTaken(t *exchange.RowsTaken) error {
 		}
 		if row.Outcome != exchange.RowAccepted && !row.KeyDigest.IsZero() {
 			f.putRaw(f.b.copies, join(row.KeyDigest[:], u64(row.Slot)), []byte(row.Quarantine))
+			f.acquaint(row)
 		}
 	}
 	f.put(f.b.rows, join([]byte(t.Submission), u64(uint64(f.meta.Position))), run)

@@ -224,7 +224,7 @@ func (r *region) submit(id string, notices ...notice) []exchange.EntryID {
 		case n.bad != "":
 			row.Outcome, row.Rule = exchange.RowQuarantined, n.bad
 			row.Content = sm.Sum([]byte("bad"), []byte(n.no))
-			row.KeyDigest = r.secret.Digest("key", []byte(n.no))
+			row.KeyDigest, row.Earlier = r.secret.Digest("key", []byte(n.no)), n.earlier
 			row.Quarantine = "q-" + row.Content.String()[:24]
 			private.Raw = []byte(n.no)
 			private.Findings = []schemas.Finding{schemas.NewFinding(schemas.Code(n.bad), schemas.Row{Number: i + 1})}
