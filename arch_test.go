@@ -47,6 +47,7 @@ var importTable = []rule{
 	{"schemas/...", []string{"schemas/..."}},
 	{"peers/...", []string{"crypto/...", "schemas/...", "peers/...", "consensus/durable", "consensus/ledger"}},
 	{"consensus/durable", nil},
+	{"consensus/waiting", nil},
 	{"consensus/...", []string{"crypto/sm", "consensus/..."}},
 	{"exchange", domain},
 	{"exchange/...", append([]string{"exchange"}, domain...)},
@@ -91,7 +92,7 @@ var carried = []string{
 }
 
 // forTests are the packages that only tests import.
-var forTests = []string{"crypto/openssl", "peers/consortium"}
+var forTests = []string{"crypto/openssl", "peers/consortium", "consensus/waiting"}
 
 // topLevel lists what may stand at the root besides dotfiles and what
 // .gitignore names there.

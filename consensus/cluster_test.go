@@ -1,7 +1,6 @@
 package consensus_test
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/xinqiao/creditgw/consensus"
 	"github.com/xinqiao/creditgw/consensus/quicnet"
+	"github.com/xinqiao/creditgw/consensus/waiting"
 	"github.com/xinqiao/creditgw/crypto/sm"
 )
 
@@ -236,7 +236,7 @@ func (m *member) crash() {
 func (c *cluster) leader() *member {
 	c.t.Helper()
 	var found *member
-	eventually(c.t, "a leader is known to a majority", func() bool {
+	waiting.Until(c.t, "a leader is known to a majority", func() bool {
 		votes := map[string]int{}
 		for _, m := range c.members {
 			if m.node == nil || m.cut.Load() {
@@ -270,7 +270,7 @@ func (c *cluster) follower() *member {
 
 func (c *cluster) agree(size int) {
 	c.t.Helper()
-	eventually(c.t, fmt.Sprintf("all running nodes have the same %d entries", size), func() bool {
+	waiting.Until(c.t, fmt.Sprintf("all running nodes have the same %d entries", size), func() bool {
 		var root sm.Digest
 		for _, m := range c.members {
 			if m.node == nil {
@@ -288,34 +288,12 @@ func (c *cluster) agree(size int) {
 
 func (m *member) propose(items ...string) {
 	m.c.t.Helper()
-	ctx := testContext(m.c.t)
+	ctx := waiting.Context(m.c.t)
 	for _, item := range items {
 		if _, err := m.node.Propose(ctx, []byte(item)); err != nil {
 			m.c.t.Fatalf("%s proposes %q: %v", m.id, item, err)
 		}
 	}
-}
-
-// patience bounds any one wait: far beyond what a wait takes, for a test that
-// fails only because its machine is busy is worth nothing.
-const patience = time.Minute
-
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(patience)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("still not so: %s", what)
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
-}
-
-func testContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 func numbered(prefix string, n int) (items []string) {

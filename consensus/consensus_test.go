@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/xinqiao/creditgw/consensus"
+	"github.com/xinqiao/creditgw/consensus/waiting"
 )
 
 func TestAnItemProposedAtAFollowerIsAppliedEverywhere(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	f := c.follower()
-	got, err := f.node.Propose(testContext(t), []byte("notice 1"))
+	got, err := f.node.Propose(waiting.Context(t), []byte("notice 1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +27,7 @@ func TestAnItemProposedAtAFollowerIsAppliedEverywhere(t *testing.T) {
 	}
 	c.agree(1)
 	for _, m := range c.members {
-		if err := m.node.WaitApplied(testContext(t), got.Index); err != nil {
+		if err := m.node.WaitApplied(waiting.Context(t), got.Index); err != nil {
 			t.Error(err)
 		}
 		if told := m.machine.toldOf(got.Index); len(told) != 1 || string(told[0]) != "notice 1" {
@@ -47,7 +48,7 @@ func TestOrderOfEachOriginIsKept(t *testing.T) {
 	var all sync.WaitGroup
 	for _, m := range c.members {
 		all.Go(func() {
-			ctx := testContext(t)
+			ctx := waiting.Context(t)
 			var waits []func() (consensus.Outcome, error)
 			for _, item := range numbered(m.id, each) {
 				waits = append(waits, m.node.Start(ctx, []byte(item)))
@@ -81,7 +82,7 @@ func TestKillingTheLeaderLosesAndDoublesNothing(t *testing.T) {
 	c := startCluster(t)
 	killed := c.leader()
 	const each = 200
-	ctx := testContext(t)
+	ctx := waiting.Context(t)
 	var all sync.WaitGroup
 	half := make(chan struct{}, 4)
 	for _, m := range c.members {
@@ -127,10 +128,10 @@ func TestANodeThatIsCutOffCatchesUp(t *testing.T) {
 	if _, err := away.node.Propose(ctx, []byte("too short a wait")); err == nil {
 		t.Error("a node without a majority says that something is committed")
 	}
-	wait := away.node.Start(testContext(t), []byte("while away"))
+	wait := away.node.Start(waiting.Context(t), []byte("while away"))
 
 	c.leader().propose(numbered("during", 20)...)
-	eventually(t, "it wants to be elected", func() bool { return away.node.Status().State == "Candidate" })
+	waiting.Until(t, "it wants to be elected", func() bool { return away.node.Status().State == "Candidate" })
 	if s := away.node.Status(); s.Term != term {
 		t.Errorf("term went from %d to %d without a vote: it will disturb the others when it is back", term, s.Term)
 	}
@@ -140,7 +141,7 @@ func TestANodeThatIsCutOffCatchesUp(t *testing.T) {
 	}
 	// "too short a wait" was given up by its caller, not by the log: it may
 	// or may not be there, alike everywhere.
-	eventually(t, "one ledger", func() bool {
+	waiting.Until(t, "one ledger", func() bool {
 		first, _, _ := c.members["beijing"].machine.state()
 		for _, m := range c.members {
 			if n, _, _ := m.machine.state(); n != first || n < 22 {
@@ -181,7 +182,7 @@ func TestReadIndexSeesWhatWasAcknowledgedElsewhere(t *testing.T) {
 			writer, reader = reader, writer
 		}
 		writer.propose(item)
-		if _, err := reader.node.ReadIndex(testContext(t)); err != nil {
+		if _, err := reader.node.ReadIndex(waiting.Context(t)); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Contains(reader.machine.items(), item) {
@@ -214,11 +215,11 @@ func TestItemsOutsideTheLimitsAreRefused(t *testing.T) {
 	c := startCluster(t)
 	l := c.leader()
 	for _, size := range []int{0, consensus.MaxItem + 1} {
-		if _, err := l.node.Propose(testContext(t), make([]byte, size)); err != consensus.ErrTooLarge {
+		if _, err := l.node.Propose(waiting.Context(t), make([]byte, size)); err != consensus.ErrTooLarge {
 			t.Errorf("item of %d bytes: %v", size, err)
 		}
 	}
-	if _, err := c.follower().node.Propose(testContext(t), make([]byte, consensus.MaxItem)); err != nil {
+	if _, err := c.follower().node.Propose(waiting.Context(t), make([]byte, consensus.MaxItem)); err != nil {
 		t.Errorf("largest item: %v", err)
 	}
 	c.agree(1)

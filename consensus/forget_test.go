@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/xinqiao/creditgw/consensus"
+	"github.com/xinqiao/creditgw/consensus/waiting"
 )
 
 // holding counts a node's files that hold a text.
@@ -91,7 +92,7 @@ func TestTheLastEntryIsForgottenLater(t *testing.T) {
 	}
 	c.leader().propose("one more")
 	c.agree(5)
-	eventually(t, "it is forgotten", func() bool {
+	waiting.Until(t, "it is forgotten", func() bool {
 		_, err := m.forget("a person's name")
 		return err == nil
 	})
@@ -121,7 +122,7 @@ func TestForgettingWhileANodeIsAway(t *testing.T) {
 	away.start()
 	c.leader().propose("one more")
 	c.agree(7)
-	eventually(t, "the one that was away has forgotten too", func() bool {
+	waiting.Until(t, "the one that was away has forgotten too", func() bool {
 		_, err := away.forget("a person's name")
 		return err == nil
 	})

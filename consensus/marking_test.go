@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/xinqiao/creditgw/consensus"
+	"github.com/xinqiao/creditgw/consensus/waiting"
 )
 
 // marks are what a node was shown, in order.
@@ -46,7 +47,7 @@ func TestTheLeaderMarksTheLedger(t *testing.T) {
 	leader := c.leader()
 	_, root, _ := leader.machine.state()
 	for _, m := range c.members {
-		eventually(t, m.id+" has seen the ledger marked twice", func() bool { return len(m.marks.of(5)) >= 2 })
+		waiting.Until(t, m.id+" has seen the ledger marked twice", func() bool { return len(m.marks.of(5)) >= 2 })
 		for _, mark := range m.marks.of(5) {
 			if mark.Root != root {
 				t.Errorf("%s: mark %+v, root %s", m.id, mark, root)
@@ -60,7 +61,7 @@ func TestTheLeaderMarksTheLedger(t *testing.T) {
 	before := len(leader.marks.of(5))
 	leader.stop()
 	other := c.leader()
-	eventually(t, "the next leader marks", func() bool {
+	waiting.Until(t, "the next leader marks", func() bool {
 		all := other.marks.of(5)
 		return len(all) > before && all[len(all)-1].Signer == other.id
 	})

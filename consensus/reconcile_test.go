@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/xinqiao/creditgw/consensus"
+	"github.com/xinqiao/creditgw/consensus/waiting"
 )
 
 // elastic is a directory that follows the ledger: the item "member ID" lets a
@@ -91,10 +92,10 @@ func TestRaftFollowsTheDirectory(t *testing.T) {
 	c.leader().propose("member neimeng")
 	c.leader().propose(numbered("after", 10)...)
 	c.agree(21)
-	eventually(t, "the new node has a place among the leader's peers", func() bool { return c.takesPart("neimeng") })
+	waiting.Until(t, "the new node has a place among the leader's peers", func() bool { return c.takesPart("neimeng") })
 
 	// With its vote the cluster lives on without two of the five.
-	eventually(t, "the new node votes", func() bool { return c.leader().node.Status().MembershipWaits == "" })
+	waiting.Until(t, "the new node votes", func() bool { return c.leader().node.Status().MembershipWaits == "" })
 	first, second := c.follower(), c.members[regions[0]]
 	if second == first {
 		second = c.members[regions[1]]
@@ -108,7 +109,7 @@ func TestRaftFollowsTheDirectory(t *testing.T) {
 
 	gone := c.leader() // the leader itself leaves
 	gone.propose("left " + gone.id)
-	eventually(t, "another one leads", func() bool {
+	waiting.Until(t, "another one leads", func() bool {
 		for _, m := range c.members {
 			if id, ok := "", false; m.node != nil && m != gone {
 				if id, ok = m.node.Leader(); ok && id != gone.id {
@@ -118,7 +119,7 @@ func TestRaftFollowsTheDirectory(t *testing.T) {
 		}
 		return false
 	})
-	eventually(t, "the one that left is out", func() bool {
+	waiting.Until(t, "the one that left is out", func() bool {
 		s := c.survivor().node.Status()
 		return s.MembershipWaits == "" && !slices.ContainsFunc(s.Peers, func(p consensus.PeerStatus) bool { return p.ID == gone.id })
 	})
@@ -128,7 +129,7 @@ func TestRaftFollowsTheDirectory(t *testing.T) {
 // survivor is a node that runs and knows of a leader that runs.
 func (c *cluster) survivor() (found *member) {
 	c.t.Helper()
-	eventually(c.t, "somebody leads", func() bool {
+	waiting.Until(c.t, "somebody leads", func() bool {
 		for _, m := range c.members {
 			if m.node == nil {
 				continue
@@ -149,12 +150,12 @@ func TestNoVoteForANodeThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	c := elasticCluster(t, consensus.Snapshots{})
 	c.leader().propose("member neimeng")
-	eventually(t, "the leader says what it waits for", func() bool {
+	waiting.Until(t, "the leader says what it waits for", func() bool {
 		return strings.Contains(c.leader().node.Status().MembershipWaits, "neimeng")
 	})
 	c.leader().propose("life goes on")
 	c.members["neimeng"].start()
-	eventually(t, "it votes", func() bool { return c.leader().node.Status().MembershipWaits == "" && c.takesPart("neimeng") })
+	waiting.Until(t, "it votes", func() bool { return c.leader().node.Status().MembershipWaits == "" && c.takesPart("neimeng") })
 }
 
 // Whoever was away gets the entry that lets a node in and the configuration
@@ -168,10 +169,10 @@ func TestMembershipReachesANodeThatWasAway(t *testing.T) {
 	for _, id := range []string{"neimeng", "liaoning"} {
 		c.members[id].start()
 		c.leader().propose("member " + id)
-		eventually(t, id+" votes", func() bool { return c.leader().node.Status().MembershipWaits == "" && c.takesPart(id) })
+		waiting.Until(t, id+" votes", func() bool { return c.leader().node.Status().MembershipWaits == "" && c.takesPart(id) })
 	}
 	c.leader().propose("left neimeng")
-	eventually(t, "it is out", func() bool { return c.leader().node.Status().MembershipWaits == "" && !c.takesPart("neimeng") })
+	waiting.Until(t, "it is out", func() bool { return c.leader().node.Status().MembershipWaits == "" && !c.takesPart("neimeng") })
 	c.members["neimeng"].stop()
 	c.leader().propose(numbered("meanwhile", 20)...)
 	away.start()
@@ -191,7 +192,7 @@ func TestMembershipSurvivesSnapshotsAndRestarts(t *testing.T) {
 	away.crash()
 	c.members["neimeng"].start()
 	c.leader().propose("member neimeng")
-	eventually(t, "it votes", func() bool { return c.leader().node.Status().MembershipWaits == "" && c.takesPart("neimeng") })
+	waiting.Until(t, "it votes", func() bool { return c.leader().node.Status().MembershipWaits == "" && c.takesPart("neimeng") })
 	c.leader().propose(numbered("meanwhile", 20)...)
 	for _, m := range c.members {
 		if m.node != nil {
@@ -215,6 +216,6 @@ func TestMembershipSurvivesSnapshotsAndRestarts(t *testing.T) {
 		c.members[id].start()
 	}
 	c.leader().propose("left neimeng")
-	eventually(t, "it is out", func() bool { return c.leader().node.Status().MembershipWaits == "" && !c.takesPart("neimeng") })
+	waiting.Until(t, "it is out", func() bool { return c.leader().node.Status().MembershipWaits == "" && !c.takesPart("neimeng") })
 	c.leader().propose("and on")
 }

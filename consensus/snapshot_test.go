@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/xinqiao/creditgw/consensus"
+	"github.com/xinqiao/creditgw/consensus/waiting"
 )
 
 // eager cuts the log as soon as there is a snapshot.
@@ -90,14 +91,14 @@ func TestAForgedSnapshotIsNotInstalled(t *testing.T) {
 	})
 	away.start()
 	for range 3 {
-		eventually(t, "the snapshot was staged", away.machine.dropStaged)
+		waiting.Until(t, "the snapshot was staged", away.machine.dropStaged)
 	}
 	if slices.Contains(away.machine.items(), "forged") || away.machine.installs != 0 {
 		t.Errorf("%d snapshots installed: %v", away.machine.installs, away.machine.items())
 	}
 	// The same node takes the honest one: the liar is told apart by its root.
 	liar.stop()
-	eventually(t, "the node has caught up", func() bool {
+	waiting.Until(t, "the node has caught up", func() bool {
 		n, _, _ := away.machine.state()
 		return n == size && !slices.Contains(away.machine.items(), "forged")
 	})

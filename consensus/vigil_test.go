@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/xinqiao/creditgw/consensus"
+	"github.com/xinqiao/creditgw/consensus/waiting"
 )
 
 // A censor is the network of a node that, when it leads, does not take every
@@ -110,7 +111,7 @@ func TestALeaderThatHoldsOneRegionsItemsBack(t *testing.T) {
 			began := time.Now()
 			held := make(chan error, 1)
 			go func() {
-				_, err := sufferer.node.Propose(testContext(t), []byte("held back"))
+				_, err := sufferer.node.Propose(waiting.Context(t), []byte("held back"))
 				held <- err
 			}()
 			others := 0
@@ -159,7 +160,7 @@ func TestOneThatComplainsDeposesNobody(t *testing.T) {
 			if id == liar.id || id == leader.id {
 				continue
 			}
-			ctx, cancel := context.WithCancel(testContext(t))
+			ctx, cancel := context.WithCancel(waiting.Context(t))
 			s, err := liar.net.Open(ctx, id, "complaint")
 			must(t, err)
 			_, err = s.Write(complaint)
@@ -188,7 +189,7 @@ func TestAMemberHandsOnByOneStream(t *testing.T) {
 	from := c.follower()
 	to := c.leader() // any member but the one that hands on
 	open := func() net.Conn {
-		s, err := from.net.Open(testContext(t), to.id, "relay")
+		s, err := from.net.Open(waiting.Context(t), to.id, "relay")
 		must(t, err)
 		return s
 	}
@@ -202,7 +203,7 @@ func TestAMemberHandsOnByOneStream(t *testing.T) {
 	defer first.Close()
 	_, err := first.Write(frame(1))
 	must(t, err)
-	eventually(t, "the item is in", func() bool {
+	waiting.Until(t, "the item is in", func() bool {
 		return slices.Contains(to.machine.items(), "handed on 1")
 	})
 	second := open()
@@ -213,7 +214,7 @@ func TestAMemberHandsOnByOneStream(t *testing.T) {
 	}
 	_, err = first.Write(frame(3))
 	must(t, err)
-	eventually(t, "the next one is in", func() bool { return slices.Contains(to.machine.items(), "handed on 3") })
+	waiting.Until(t, "the next one is in", func() bool { return slices.Contains(to.machine.items(), "handed on 3") })
 	if slices.Contains(to.machine.items(), "handed on 2") {
 		t.Error("a second stream was taken in")
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/xinqiao/creditgw/consensus"
+	"github.com/xinqiao/creditgw/consensus/waiting"
 )
 
 // A notary is one member's sight of what the regions have seen: a ledger is
@@ -73,7 +74,7 @@ func TestTheLogIsNotCutPastWhatIsWitnessed(t *testing.T) {
 	select {
 	case err := <-cut:
 		must(t, err)
-	case <-time.After(patience):
+	case <-time.After(waiting.Limit):
 		t.Fatal("the snapshot is still waiting")
 	}
 	if first := firstInLog(t, leader); first < 20 {
@@ -103,7 +104,7 @@ func TestAWaitingSnapshotEndsWithTheNode(t *testing.T) {
 		if err == nil {
 			t.Error("a snapshot was taken")
 		}
-	case <-time.After(patience):
+	case <-time.After(waiting.Limit):
 		t.Error("it still waits")
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/quic-go/quic-go"
+
+	"github.com/xinqiao/creditgw/consensus/waiting"
 )
 
 // An unheard caller sends from an address that is not its own: what is sent
@@ -62,7 +64,7 @@ func TestAnUnverifiedAddressGetsARetryOnly(t *testing.T) {
 		_, err := transport.Dial(ctx, addr, client, quicConfig())
 		dialled <- err
 	}()
-	eventually(t, "it was asked again and again who it is", func() bool {
+	waiting.Until(t, "it was asked again and again who it is", func() bool {
 		caller.mu.Lock()
 		defer caller.mu.Unlock()
 		return len(caller.back) >= 3

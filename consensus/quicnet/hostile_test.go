@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/xinqiao/creditgw/consensus/waiting"
 	"github.com/xinqiao/creditgw/crypto/sm"
 )
 
@@ -51,7 +52,7 @@ func TestOnlyMembersGetIn(t *testing.T) {
 			if err := vote(rogue, "south", 6); err == nil {
 				t.Error("its vote request was answered")
 			}
-			eventually(t, "it is counted as "+c.reason, func() bool { return south.Refused()[c.reason] > 0 })
+			waiting.Until(t, "it is counted as "+c.reason, func() bool { return south.Refused()[c.reason] > 0 })
 			if len(south.heard()) > 0 {
 				t.Errorf("Raft heard %v", south.heard())
 			}
@@ -70,7 +71,7 @@ func TestAnImpostorAtAMembersAddressIsNotBelieved(t *testing.T) {
 	if err := vote(north.Endpoint, "south", 6); err == nil {
 		t.Error("the impostor's vote counts")
 	}
-	eventually(t, "it is counted", func() bool { return north.Refused()["signature"] > 0 })
+	waiting.Until(t, "it is counted", func() bool { return north.Refused()["signature"] > 0 })
 }
 
 // A proof made on one connection is worth nothing on another: that is what the
@@ -159,7 +160,7 @@ func TestWhatAMemberMayNotSay(t *testing.T) {
 			if err := c.say(north); err == nil {
 				t.Error("it was answered")
 			}
-			eventually(t, "it is counted as "+c.reason, func() bool { return south.Refused()[c.reason] == 1 })
+			waiting.Until(t, "it is counted as "+c.reason, func() bool { return south.Refused()[c.reason] == 1 })
 			if got := south.heard(); len(got) > 0 {
 				t.Errorf("Raft heard %+v", got)
 			}
@@ -259,7 +260,7 @@ func TestANodeThatHasBeenRemovedIsShutOut(t *testing.T) {
 	if err := vote(north, "south", 7); err == nil {
 		t.Error("it still votes")
 	}
-	eventually(t, "it is counted", func() bool { return south.Refused()["stranger"] > 0 })
+	waiting.Until(t, "it is counted", func() bool { return south.Refused()["stranger"] > 0 })
 	if len(south.heard()) != 1 {
 		t.Errorf("counted %v, heard %d", south.Refused(), len(south.heard()))
 	}
@@ -279,23 +280,23 @@ func TestMalformedBytesOnAStream(t *testing.T) {
 		{"stream", "\x02\xff" + string(make([]byte, 255))}, // with too long a one
 	} {
 		before := south.Refused()[c.reason]
-		l, err := north.linkTo(testContext(t), "south")
+		l, err := north.linkTo(waiting.Context(t), "south")
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := l.open(testContext(t))
+		s, err := l.open(waiting.Context(t))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Write([]byte(c.bytes)); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		if err := s.SetReadDeadline(time.Now().Add(waiting.Limit)); err != nil {
 			t.Fatal(err)
 		}
 		io.Copy(io.Discard, s)
 		s.Close()
-		eventually(t, "counted as "+c.reason, func() bool { return south.Refused()[c.reason] == before+1 })
+		waiting.Until(t, "counted as "+c.reason, func() bool { return south.Refused()[c.reason] == before+1 })
 	}
 	if err := vote(north, "south", 6); err != nil {
 		t.Errorf("afterwards: %v", err)

@@ -2,7 +2,6 @@ package quicnet
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -11,10 +10,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/raft"
 
+	"github.com/xinqiao/creditgw/consensus/waiting"
 	"github.com/xinqiao/creditgw/crypto/sm"
 )
 
@@ -207,29 +206,6 @@ func (nd *node) heard() []any {
 	return append([]any(nil), nd.got...)
 }
 
-// patience bounds any one wait: far beyond what a wait takes, for a test that
-// fails only because its machine is busy is worth nothing.
-const patience = time.Minute
-
-// eventually waits for a condition that another goroutine brings about.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(patience)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("still not so: %s", what)
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
-}
-
-func testContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 func entry(term uint64, kind raft.LogType, data string) *raft.Log {
 	return &raft.Log{Term: term, Type: kind, Data: []byte(data)}
 }
@@ -387,7 +363,7 @@ func TestNamedStreamsAreServedWithTheirPeersName(t *testing.T) {
 		io.WriteString(c, peer+" says ")
 		io.Copy(c, io.LimitReader(c, 5))
 	})
-	c, err := north.Open(testContext(t), "south", "echo")
+	c, err := north.Open(waiting.Context(t), "south", "echo")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -400,7 +376,7 @@ func TestNamedStreamsAreServedWithTheirPeersName(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	// A name that nobody handles ends the stream, not the connection.
-	c2, err := north.Open(testContext(t), "south", "nothing")
+	c2, err := north.Open(waiting.Context(t), "south", "nothing")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -408,7 +384,7 @@ func TestNamedStreamsAreServedWithTheirPeersName(t *testing.T) {
 	if b, err := io.ReadAll(c2); err == nil && len(b) > 0 {
 		t.Errorf("got %q from a handler that does not exist", b)
 	}
-	eventually(t, "the stream was counted", func() bool { return south.Refused()["stream"] == 1 })
+	waiting.Until(t, "the stream was counted", func() bool { return south.Refused()["stream"] == 1 })
 }
 
 // A node that comes back is reached at once, though nothing told its peers that
@@ -428,10 +404,10 @@ func TestARestartedPeerIsReachedAgain(t *testing.T) {
 	first.Close()
 	n.conns["south"] = listenUDP(t, addr)
 	second := n.node("south", 1, "")
-	if _, err := second.linkTo(testContext(t), "north"); err != nil {
+	if _, err := second.linkTo(waiting.Context(t), "north"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "south votes again", func() bool { return vote() == nil })
+	waiting.Until(t, "south votes again", func() bool { return vote() == nil })
 }
 
 func TestCloseEndsEverything(t *testing.T) {
@@ -443,7 +419,7 @@ func TestCloseEndsEverything(t *testing.T) {
 		io.Copy(io.Discard, c)
 		close(stopped)
 	})
-	c, err := north.Open(testContext(t), "south", "wait")
+	c, err := north.Open(waiting.Context(t), "south", "wait")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -457,7 +433,7 @@ func TestCloseEndsEverything(t *testing.T) {
 	if _, err := c.Write([]byte("x")); err == nil {
 		t.Error("a closed endpoint still sends")
 	}
-	if _, err := north.Open(testContext(t), "south", "wait"); err == nil {
+	if _, err := north.Open(waiting.Context(t), "south", "wait"); err == nil {
 		t.Error("a closed endpoint still dials")
 	}
 }

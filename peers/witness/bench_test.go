@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/xinqiao/creditgw/consensus"
+	"github.com/xinqiao/creditgw/consensus/waiting"
 )
 
 // What one mark costs all four nodes together, disk and network included: the
@@ -20,7 +21,7 @@ func BenchmarkOneItem(b *testing.B) {
 	b.Run("committed", func(b *testing.B) {
 		c := startMarked(b, consensus.Marking{Busy: time.Hour, Idle: time.Hour})
 		c.measure(b, func(_ context.Context, n *node, size uint64) error {
-			eventually(b, "it has applied the item", func() bool { return view{machine: n.machine}.Size() >= size })
+			waiting.Until(b, "it has applied the item", func() bool { return view{machine: n.machine}.Size() >= size })
 			return nil
 		})
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/xinqiao/creditgw/consensus"
 	"github.com/xinqiao/creditgw/consensus/ledger"
 	"github.com/xinqiao/creditgw/consensus/quicnet"
+	"github.com/xinqiao/creditgw/consensus/waiting"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
 	"github.com/xinqiao/creditgw/peers/consortium"
@@ -60,7 +61,7 @@ func startMarked(t testing.TB, marking consensus.Marking) *cluster {
 	addrs := map[peers.Region]string{}
 	conns := make([]net.PacketConn, len(regions))
 	for i, r := range regions {
-		conns[i] = must(net.ListenPacket("udp", "127.0.0.1:0"))
+		conns[i] = witness.Must(net.ListenPacket("udp", "127.0.0.1:0"))
 		addrs[r] = conns[i].LocalAddr().String()
 	}
 	founded := consortium.FoundAt(addrs)
@@ -172,7 +173,7 @@ func (m membership) Foresee([][][]byte) []consensus.Membership {
 func (m membership) Staged() []consensus.Membership { return []consensus.Membership{m.members} }
 
 func (c *cluster) leader() (found *node) {
-	eventually(c.t, "somebody leads", func() bool {
+	waiting.Until(c.t, "somebody leads", func() bool {
 		for _, n := range c.nodes {
 			id, ok := n.raft.Leader()
 			if !ok || found != nil && id != found.id {
@@ -192,7 +193,7 @@ func (c *cluster) leader() (found *node) {
 // propose has items on the ledger of a node, and of a majority.
 func (c *cluster) propose(by *node, items ...string) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), atMost)
+	ctx, cancel := context.WithTimeout(context.Background(), waiting.Limit)
 	defer cancel()
 	for _, item := range items {
 		if _, err := by.raft.Propose(ctx, []byte(item)); err != nil {

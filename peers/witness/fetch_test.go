@@ -7,6 +7,7 @@ import (
 	"net"
 	"testing"
 
+	"github.com/xinqiao/creditgw/consensus/waiting"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
 )
@@ -27,7 +28,7 @@ func TestANodeThatWasAwayFetchesTheHandovers(t *testing.T) {
 	w.mark("110000", 2)
 	w.witnessed(retired+2, "110000", "130000", "140000")
 	others := w.members["130000"]
-	eventually(t, "both changes are handed over", func() bool { return len(must(others.witness.Handovers())) == 2 })
+	waiting.Until(t, "both changes are handed over", func() bool { return len(must(others.witness.Handovers())) == 2 })
 
 	liar := w.members["110000"]
 	asked := make(chan uint64, 100)
@@ -46,7 +47,7 @@ func TestANodeThatWasAwayFetchesTheHandovers(t *testing.T) {
 		}
 	})
 	away.start()
-	eventually(t, "the handovers have come", func() bool { return len(must(away.witness.Handovers())) == 2 })
+	waiting.Until(t, "the handovers have come", func() bool { return len(must(away.witness.Handovers())) == 2 })
 	if from := <-asked; from != added {
 		t.Errorf("it asked from %d on, the first change is at %d", from, added)
 	}

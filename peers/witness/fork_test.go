@@ -13,6 +13,7 @@ import (
 
 	"github.com/xinqiao/creditgw/consensus"
 	"github.com/xinqiao/creditgw/consensus/ledger"
+	"github.com/xinqiao/creditgw/consensus/waiting"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers/witness"
 )
@@ -43,12 +44,12 @@ func (c *cluster) forge(leader *node, from int) func(*raft.AppendEntriesRequest)
 			changed := *e
 			mark, items := split(e.Data)
 			if len(mark) > 0 {
-				m := must(consensus.ParseMark(mark))
+				m := witness.Must(consensus.ParseMark(mark))
 				if m.Size > uint64(from) {
 					m.Root = ledger.RootOf(forgedLeaves[:m.Size])
 					m.Signature = nil
 					unsigned := m.Marshal()
-					m.Signature = must(leader.key.Sign(sm.LabelMark, c.directory.Ledger(), unsigned[:len(unsigned)-1]))
+					m.Signature = witness.Must(leader.key.Sign(sm.LabelMark, c.directory.Ledger(), unsigned[:len(unsigned)-1]))
 					mark = m.Marshal()
 				}
 			}
@@ -102,7 +103,7 @@ func TestAnElectedLeaderThatForks(t *testing.T) {
 	leader := c.leader()
 	c.propose(leader, "one", "two", "three")
 	for _, n := range c.nodes {
-		eventually(t, n.id+" has all that was true", func() bool { return view{machine: n.machine}.Size() == 3 })
+		waiting.Until(t, n.id+" has all that was true", func() bool { return view{machine: n.machine}.Size() == 3 })
 	}
 	var victim *node
 	var honest []*node
@@ -124,11 +125,11 @@ func TestAnElectedLeaderThatForks(t *testing.T) {
 		if h.Reason != witness.HaltForked {
 			t.Errorf("%+v", h)
 		}
-	case <-time.After(atMost):
+	case <-time.After(waiting.Limit):
 		t.Fatalf("the victim goes on: %+v", victim.witness.Status())
 	}
 	for _, n := range append(honest, leader) {
-		eventually(t, n.id+" has the truth witnessed", func() bool {
+		waiting.Until(t, n.id+" has the truth witnessed", func() bool {
 			latest, _ := n.witness.Latest()
 			return latest.Size == 5
 		})
@@ -141,7 +142,7 @@ func TestAnElectedLeaderThatForks(t *testing.T) {
 		t.Error("the victim holds something false as witnessed")
 	}
 	for _, n := range append(honest, victim) {
-		eventually(t, n.id+" names the leader", func() bool {
+		waiting.Until(t, n.id+" names the leader", func() bool {
 			for _, e := range n.evidence(t, witness.KindTwoMarks) {
 				return len(e.Guilty) == 1 && e.Guilty[0].Node == leader.id
 			}
@@ -169,14 +170,14 @@ func TestAnElectedLeaderThatOmits(t *testing.T) {
 			victim = n
 		}
 	}
-	eventually(t, "the victim has what was sent", func() bool { return view{machine: victim.machine}.Size() == 1 })
+	waiting.Until(t, "the victim has what was sent", func() bool { return view{machine: victim.machine}.Size() == 1 })
 	leader.net.lie.Store(&lie{to: raft.ServerID(victim.id), change: func(r *raft.AppendEntriesRequest) *raft.AppendEntriesRequest {
 		empty := *r
 		empty.Entries = nil
 		return &empty
 	}})
 	c.propose(leader, "two")
-	eventually(t, "the victim says that others are ahead", func() bool {
+	waiting.Until(t, "the victim says that others are ahead", func() bool {
 		return slices.Contains(victim.witness.Status().Alarms, witness.AlarmBehind)
 	})
 	if victim.witness.Status().Halt != nil {
@@ -186,8 +187,8 @@ func TestAnElectedLeaderThatOmits(t *testing.T) {
 
 func (n *node) evidence(t *testing.T, kind witness.Kind) (found []witness.Evidence) {
 	t.Helper()
-	for _, name := range must(filepath.Glob(filepath.Join(n.dir, "evidence", "*.json"))) {
-		e, err := witness.ParseEvidence(must(os.ReadFile(name)))
+	for _, name := range witness.Must(filepath.Glob(filepath.Join(n.dir, "evidence", "*.json"))) {
+		e, err := witness.ParseEvidence(witness.Must(os.ReadFile(name)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,27 +210,4 @@ func founded(t testing.TB, dir string) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
-// atMost bounds any one wait: far beyond what a wait takes, for a test that
-// fails only because its machine is busy is worth nothing.
-const atMost = time.Minute
-
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(atMost)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("still not so: %s", what)
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
 }

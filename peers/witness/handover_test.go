@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"testing"
 
+	"github.com/xinqiao/creditgw/consensus/waiting"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
 )
@@ -73,7 +74,7 @@ func TestEachChangeOfTheWitnessesIsHandedOver(t *testing.T) {
 	w.witnessed(size, regions...)
 
 	m := w.members["120000"]
-	eventually(t, "both changes are handed over", func() bool { return len(must(m.witness.Handovers())) == 2 })
+	waiting.Until(t, "both changes are handed over", func() bool { return len(must(m.witness.Handovers())) == 2 })
 	handed := must(m.witness.Handovers())
 	if handed[0].Size != added || handed[1].Size != retired {
 		t.Fatalf("handed over at %d and %d, want %d and %d", handed[0].Size, handed[1].Size, added, retired)
@@ -93,7 +94,7 @@ func TestEachChangeOfTheWitnessesIsHandedOver(t *testing.T) {
 	if _, by, err := history.Judge(string(shown.Marshal())); err != nil || len(by) != 3 {
 		t.Errorf("the present checkpoint by %v: %v", by, err)
 	}
-	eventually(t, "the new key signs, and it alone", func() bool {
+	waiting.Until(t, "the new key signs, and it alone", func() bool {
 		latest, _ = m.witness.Latest()
 		own := linesOf(latest, rotating.region).Cosignatures
 		return len(own) == 1 && own[0].Key == peers.HashOf(rotating.spare.Public().ID())

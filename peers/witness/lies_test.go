@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/xinqiao/creditgw/consensus/waiting"
 	"github.com/xinqiao/creditgw/peers"
 )
 
@@ -23,7 +24,7 @@ func (m *member) awaitHalt(reason HaltReason) Halt {
 			m.w.t.Fatalf("%s: %+v, want %s", m.region, h, reason)
 		}
 		return h
-	case <-time.After(atMost):
+	case <-time.After(waiting.Limit):
 		m.w.t.Fatalf("%s goes on: %+v", m.region, m.witness.Status())
 		return Halt{}
 	}
@@ -80,15 +81,15 @@ func TestALeaderThatForksIsNamedAndItsVictimIsNot(t *testing.T) {
 		// The others have the victim's cosignature, and with it the leader's other mark.
 		for _, r := range regions[:3] {
 			m := w.members[r]
-			eventually(t, string(r)+" names the leader", func() bool {
+			waiting.Until(t, string(r)+" names the leader", func() bool {
 				found := m.bundles(KindTwoMarks)
 				return len(found) == 1 && len(found[0].Marks) == 2 && found[0].Guilty[0].Node == nodeOf(leader)
 			})
-			eventually(t, string(r)+" tells of the victim", func() bool { return len(m.bundles(KindDisagreement)) == 1 })
+			waiting.Until(t, string(r)+" tells of the victim", func() bool { return len(m.bundles(KindDisagreement)) == 1 })
 			if d := m.bundles(KindDisagreement)[0]; len(d.Guilty) != 0 || m.witness.Status().Halt != nil {
 				t.Errorf("%s blames the victim, or stops: %+v", r, d)
 			}
-			eventually(t, string(r)+" raises the alarm", m.alarmed(AlarmDisagreement))
+			waiting.Until(t, string(r)+" raises the alarm", m.alarmed(AlarmDisagreement))
 		}
 		// Nor does a restart make the victim serve.
 		victim.end()
@@ -112,8 +113,8 @@ func TestTwoAgainstTwo(t *testing.T) {
 		}
 		for _, r := range regions {
 			m := w.members[r]
-			eventually(t, "it says that nothing is witnessed", m.alarmed(AlarmNotWitnessed))
-			eventually(t, "it says that they disagree", m.alarmed(AlarmDisagreement))
+			waiting.Until(t, "it says that nothing is witnessed", m.alarmed(AlarmNotWitnessed))
+			waiting.Until(t, "it says that they disagree", m.alarmed(AlarmDisagreement))
 			if _, ok := m.witness.Latest(); ok || m.witness.Status().Halt != nil {
 				t.Errorf("%s: %+v", r, m.witness.Status())
 			}
@@ -140,7 +141,7 @@ func TestAKeyThatSignsTwoRootsIsNamed(t *testing.T) {
 	line := must(own.Cosign(thief, w.keys[thief], time.Now()))
 	m := w.members["120000"]
 	m.hear(thief, own.With(line))
-	eventually(t, "the key is named", func() bool {
+	waiting.Until(t, "the key is named", func() bool {
 		found := m.bundles(KindTwoRoots)
 		return len(found) == 1 && found[0].Guilty[0].Region == thief
 	})
@@ -195,7 +196,7 @@ func TestAReplayedCosignatureIsCountedAndPassedOver(t *testing.T) {
 	} {
 		before := m.witness.Status().Refused
 		m.hear("130000", replay())
-		eventually(t, "it is counted: "+name, func() bool { return m.witness.Status().Refused > before })
+		waiting.Until(t, "it is counted: "+name, func() bool { return m.witness.Status().Refused > before })
 	}
 	if c, _ := m.witness.Latest(); c.Size != 1 || m.witness.Status().Halt != nil {
 		t.Errorf("a replay has moved the node: %+v", m.witness.Status())
@@ -249,7 +250,7 @@ func TestNothingLeavesThatIsNotOnDisk(t *testing.T) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("it ends with %v", err)
 		}
-	case <-time.After(atMost):
+	case <-time.After(waiting.Limit):
 		t.Error("it goes on")
 	}
 	w.witnessed(1, regions[:3]...)
@@ -286,7 +287,7 @@ func TestAStateThatWasRolledBack(t *testing.T) {
 	w.apply("b")
 	w.mark("110000", 2)
 	w.witnessed(2, regions...)
-	eventually(t, "the others hold its signature", func() bool {
+	waiting.Until(t, "the others hold its signature", func() bool {
 		c, _ := w.members["110000"].witness.Latest()
 		return c.Size == 2 && len(c.Cosignatures) == 4
 	})
@@ -316,7 +317,7 @@ func TestARestoredWitnessAsksFirst(t *testing.T) {
 	w.mark("110000", 1)
 	w.witnessed(2, regions...)
 	m := w.members["140000"]
-	eventually(t, "the others hold its signature", func() bool {
+	waiting.Until(t, "the others hold its signature", func() bool {
 		for _, r := range regions[:3] {
 			if c, _ := w.members[r].witness.Latest(); len(c.Cosignatures) < 4 {
 				return false
@@ -331,19 +332,19 @@ func TestARestoredWitnessAsksFirst(t *testing.T) {
 	}
 	m.start()
 	w.mark("110000", 2)
-	eventually(t, "it waits for all others", m.alarmed(AlarmWaiting))
+	waiting.Until(t, "it waits for all others", m.alarmed(AlarmWaiting))
 	if _, found, _ := m.state(); found {
 		t.Fatal("it signs what it may have signed otherwise")
 	}
 	w.members["130000"].start()
-	eventually(t, "it has asked all", func() bool { return !m.alarmed(AlarmWaiting)() })
+	waiting.Until(t, "it has asked all", func() bool { return !m.alarmed(AlarmWaiting)() })
 	if _, found, _ := m.state(); found {
 		t.Error("it signs again at a size that the others have seen it sign")
 	}
 	w.apply("c")
 	w.mark("110000", 3)
 	w.witnessed(3, regions...)
-	eventually(t, "it signs above", func() bool {
+	waiting.Until(t, "it signs above", func() bool {
 		s, found, _ := m.state()
 		return found && s.Checkpoint.Size == 3
 	})
@@ -356,7 +357,7 @@ func TestALedgerThatWasRewritten(t *testing.T) {
 	w.apply("a", "b")
 	m := w.members["140000"]
 	m.witness.Marked(signedMark("110000", 1, 2, must(m.ledger.RootAt(2)))) // and nobody else: it is not witnessed
-	eventually(t, "it has signed", func() bool {
+	waiting.Until(t, "it has signed", func() bool {
 		state, _, err := m.state()
 		return err == nil && state.Checkpoint.Size == 2
 	})

@@ -24,9 +24,9 @@ func TestEvidenceVectors(t *testing.T) {
 	if *update {
 		makeVectors(t)
 	}
-	read := func(name string) []byte { return must(os.ReadFile(filepath.Join("testdata", name))) }
-	g := must(peers.ParseGenesis(read("genesis.json")))
-	d := must(peers.NewDirectory(&g))
+	read := func(name string) []byte { return witness.Must(os.ReadFile(filepath.Join("testdata", name))) }
+	g := witness.Must(peers.ParseGenesis(read("genesis.json")))
+	d := witness.Must(peers.NewDirectory(&g))
 	readMark := func(raw []byte) (witness.Mark, error) {
 		m, err := consensus.ParseMark(raw)
 		if err == nil {
@@ -55,14 +55,14 @@ func makeVectors(t *testing.T) {
 	statement := func(root string, by ...peers.Region) string {
 		c := peers.Checkpoint{Ledger: g.LedgerID(), Size: 42, Root: sm.Sum([]byte(root)), Directory: sm.Sum([]byte("directory"))}
 		for i, r := range by {
-			c = c.With(must(c.Cosign(r, founded.Witness[r], time.Date(2026, 4, 1, 12, 0, i, 0, time.UTC))))
+			c = c.With(witness.Must(c.Cosign(r, founded.Witness[r], time.Date(2026, 4, 1, 12, 0, i, 0, time.UTC))))
 		}
 		return string(c.Marshal())
 	}
 	mark := func(root string) []byte {
 		m := consensus.Mark{Term: 3, Size: 42, Root: sm.Sum([]byte(root)), Signer: peers.NodeID(regions[1], 1)}
 		unsigned := m.Marshal()
-		m.Signature = must(founded.Node[regions[1]].Sign(sm.LabelMark, g.LedgerID(), unsigned[:len(unsigned)-1]))
+		m.Signature = witness.Must(founded.Node[regions[1]].Sign(sm.LabelMark, g.LedgerID(), unsigned[:len(unsigned)-1]))
 		return m.Marshal()
 	}
 	save := func(name string, raw []byte) {
@@ -73,12 +73,12 @@ func makeVectors(t *testing.T) {
 	}
 	bundle := func(kind witness.Kind, own, other string, marks [][]byte, guilty ...witness.Guilty) {
 		t.Helper()
-		save(string(kind)+".json", append(must(json.MarshalIndent(witness.Evidence{
+		save(string(kind)+".json", append(witness.Must(json.MarshalIndent(witness.Evidence{
 			Version: 1, Kind: kind, At: time.Date(2026, 4, 1, 12, 0, 9, 0, time.UTC), Ledger: g.LedgerID(), Region: regions[3], Size: 42,
 			Own: own, Other: other, Marks: marks, Guilty: append([]witness.Guilty{}, guilty...),
 		}, "", "  ")), '\n'))
 	}
-	save("genesis.json", must(g.MarshalFile()))
+	save("genesis.json", witness.Must(g.MarshalFile()))
 	bundle(witness.KindForked, statement("mine", regions[3]), statement("theirs", regions[:3]...), [][]byte{})
 	key := peers.HashOf(founded.Witness[regions[3]].Public().ID())
 	bundle(witness.KindTwoRoots, statement("mine", regions[3]), statement("theirs", regions[2:]...), [][]byte{},

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/xinqiao/creditgw/consensus/waiting"
 	"github.com/xinqiao/creditgw/peers"
 )
 
@@ -81,7 +82,7 @@ func TestWhatAllHaveSeenIsWitnessed(t *testing.T) {
 		if state, _, err := m.state(); err != nil || state.Index != 7 || state.Checkpoint.Size != 3 {
 			t.Errorf("%s: state %+v, %v", r, state, err)
 		}
-		eventually(t, "no alarm", func() bool { return len(m.witness.Status().Alarms) == 0 })
+		waiting.Until(t, "no alarm", func() bool { return len(m.witness.Status().Alarms) == 0 })
 	}
 }
 
@@ -100,7 +101,7 @@ func TestOneMayBeAway(t *testing.T) {
 	w.apply("b")
 	w.mark("110000", 2)
 	w.witnessed(2, regions...)
-	eventually(t, "all four have signed", func() bool {
+	waiting.Until(t, "all four have signed", func() bool {
 		c, _ := w.members["110000"].witness.Latest()
 		return len(c.Cosignatures) == 4
 	})
@@ -116,7 +117,7 @@ func TestTwoAreTooFew(t *testing.T) {
 		w.mark("110000", 1)
 		for _, r := range regions[:2] {
 			m := w.members[r]
-			eventually(t, "it says that nothing is witnessed", m.alarmed(AlarmNotWitnessed))
+			waiting.Until(t, "it says that nothing is witnessed", m.alarmed(AlarmNotWitnessed))
 			if _, ok := m.witness.Latest(); ok {
 				t.Errorf("%s holds a checkpoint of two", r)
 			}
@@ -133,7 +134,7 @@ func TestALeaderThatDoesNotMark(t *testing.T) {
 		w := startWorld(t)
 		began := time.Now()
 		w.apply("a")
-		eventually(t, "it says that no mark comes", w.members["120000"].alarmed(AlarmNoMark))
+		waiting.Until(t, "it says that no mark comes", w.members["120000"].alarmed(AlarmNoMark))
 		if took := time.Since(began); took < patience || took > patience+time.Second {
 			t.Errorf("after %s", took)
 		}
@@ -153,7 +154,7 @@ func TestAWitnessBelievesItsOwnLedgerOnly(t *testing.T) {
 		w.mark("110000", 1)
 		w.witnessed(2, regions[:3]...)
 		late := w.members["140000"]
-		eventually(t, "it says that others are ahead", late.alarmed(AlarmBehind))
+		waiting.Until(t, "it says that others are ahead", late.alarmed(AlarmBehind))
 		if took := time.Since(began); took > patience+time.Second {
 			t.Errorf("after %s", took)
 		}

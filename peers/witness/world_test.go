@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/xinqiao/creditgw/consensus/waiting"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
 	"github.com/xinqiao/creditgw/peers/consortium"
@@ -216,7 +217,7 @@ func (w *world) mark(leader peers.Region, index uint64) {
 // witnessed waits until the members hold a witnessed checkpoint of a size.
 func (w *world) witnessed(size uint64, by ...peers.Region) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), atMost)
+	ctx, cancel := context.WithTimeout(context.Background(), waiting.Limit)
 	defer cancel()
 	for _, r := range by {
 		if err := w.members[r].witness.Wait(ctx, size); err != nil {
@@ -292,20 +293,4 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
-}
-
-// atMost bounds any one wait: far beyond what a wait takes, for a test that
-// fails only because its machine is busy is worth nothing.
-const atMost = time.Minute
-
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(atMost)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("still not so: %s", what)
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
 }
