@@ -97,7 +97,7 @@ func writeZeros(path string, size uint64) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	zeros := make([]byte, min(size, 1<<20))
+	zeros := make([]byte, min(size, 64<<10)) // stays in the processor's cache
 	for size > 0 {
 		n, err := f.Write(zeros[:min(size, uint64(len(zeros)))])
 		if err != nil {

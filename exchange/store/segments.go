@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,7 +18,9 @@ import (
 const (
 	segmentHeader = 48
 	segmentLimit  = 1 << 30
-	writeBuffer   = 1 << 20
+	// writeBuffer gathers small batches; one that is larger is written from
+	// where it lies.
+	writeBuffer = 64 << 10
 )
 
 // segments are the files of docs/formats/segment.md. One goroutine appends;
@@ -144,46 +148,37 @@ func (s *segments) create(number uint32) (*os.File, error) {
 // bbolt is concerned.
 func (s *segments) append(batches []*accepted) error {
 	var f *os.File
-	buffer := make([]byte, 0, min(writeBuffer, totalLength(batches)))
-	start := s.end
-	flush := func() error {
-		if _, err := f.WriteAt(buffer, start); err != nil {
-			return err
+	var out *bufio.Writer
+	finish := func() error {
+		if f == nil {
+			return nil
 		}
-		start, buffer = s.end, buffer[:0]
-		return nil
+		return errors.Join(out.Flush(), f.Sync())
 	}
 	for _, b := range batches {
-		if s.current == 0 || s.end+int64(len(b.raw)) > s.limit && s.end > segmentHeader {
-			if f != nil {
-				if err := errors.Join(flush(), f.Sync()); err != nil {
+		full := s.current == 0 || s.end+int64(len(b.raw)) > s.limit && s.end > segmentHeader
+		if full || f == nil {
+			if err := finish(); err != nil {
+				return err
+			}
+			var err error
+			if full {
+				if f, err = s.create(s.current + 1); err != nil {
 					return err
 				}
-			}
-			var err error
-			if f, err = s.create(s.current + 1); err != nil {
+				s.current, s.end = s.current+1, segmentHeader
+			} else if f, err = s.open(s.current); err != nil {
 				return err
 			}
-			s.current, s.end, start = s.current+1, segmentHeader, segmentHeader
-		} else if f == nil {
-			var err error
-			if f, err = s.open(s.current); err != nil {
-				return err
-			}
-		}
-		if len(buffer) > 0 && len(buffer)+len(b.raw) > writeBuffer {
-			if err := flush(); err != nil {
-				return err
-			}
+			out = bufio.NewWriterSize(io.NewOffsetWriter(f, s.end), writeBuffer)
 		}
 		b.row.segment, b.row.offset = s.current, s.end
-		buffer = append(buffer, b.raw...)
+		if _, err := out.Write(b.raw); err != nil {
+			return err
+		}
 		s.end += int64(len(b.raw))
 	}
-	if f == nil {
-		return nil
-	}
-	return errors.Join(flush(), f.Sync())
+	return finish()
 }
 
 func totalLength(batches []*accepted) (n int) {

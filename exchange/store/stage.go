@@ -32,7 +32,7 @@ func (s *Store) Stage(p consensus.Point, r io.Reader) (sm.Digest, error) {
 	if err != nil {
 		return sm.Digest{}, err
 	}
-	err = st.receive(p, bufio.NewReaderSize(r, writeBuffer))
+	err = st.receive(p, bufio.NewReaderSize(r, 1<<20))
 	if err == nil {
 		err = s.agrees(st)
 	}
