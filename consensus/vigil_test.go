@@ -133,7 +133,7 @@ func TestALeaderThatHoldsOneRegionsItemsBack(t *testing.T) {
 			if c.deposed {
 				cl.leader()
 				leader.net.Stand()
-				eventually(t, "those that it has wronged do not hear that it stands again", func() bool {
+				waiting.Until(t, "those that it has wronged do not hear that it stands again", func() bool {
 					return sufferer.net.Refused()["candidate"] > 0 && third.net.Refused()["candidate"] > 0
 				})
 			}
