@@ -125,7 +125,8 @@ func TestMalformedPacksAreRefused(t *testing.T) {
 	}
 }
 
-// TestClerksRulesNameEveryCode keeps docs/intake-rules.md complete.
+// TestClerksRulesNameEveryCode keeps docs/intake-rules.md complete: rules,
+// normalisations, and the columns of the form.
 func TestClerksRulesNameEveryCode(t *testing.T) {
 	page, err := os.ReadFile("../docs/intake-rules.md")
 	if err != nil {
@@ -139,6 +140,15 @@ func TestClerksRulesNameEveryCode(t *testing.T) {
 	for _, code := range []NormalisationCode{FullWidth, Upper, Trim, Invisible, Brackets, DateText, SerialDate, EmptyMark, FloatTail, EnumAlias} {
 		if !strings.Contains(string(page), "`"+string(code)+"`") {
 			t.Errorf("%s is not explained", code)
+		}
+	}
+	for _, f := range kindForTest().Dictionary().Fields {
+		row := "| `" + f.Code + "` | " + f.Name.ZH + " |"
+		if f.Extension {
+			row = "| " + f.Code + " | "
+		}
+		if !strings.Contains(string(page), "\n"+row) {
+			t.Errorf("the form has no row for %s", f.Code)
 		}
 	}
 }

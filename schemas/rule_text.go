@@ -74,7 +74,7 @@ var rules = map[Code]rule{
 		hint:    Text{"请核对名称和代码，以免提醒到其他企业", "check name and code, else another firm is reminded"}},
 	Conflict: {releasable: true,
 		message: Text{"同一文号已有内容不同的有效记录", "the same decision is already recorded with other content"},
-		hint:    Text{"如需修改请办理更正", "send a correction if the earlier record is wrong"}},
+		hint:    Text{"请与先前的记录核对，不要改文号绕过；本版本尚不受理更正", "compare it with the earlier record; corrections are not taken yet"}},
 	Duplicate: {
 		message: Text{"与已接收的记录相同，不重复入库", "the same as a record already accepted"}},
 
