@@ -104,7 +104,7 @@ func (p *program) reportCheck(dir string, parts []partCheck) error {
 	}
 	return &message{
 		Text: text{fmt.Sprintf("%s 有 %d 处损坏", dir, damage), fmt.Sprintf("%s is damaged in %d places", dir, damage)},
-		Hint: text{"不要启动此节点：账本可从其他地区重新取得，案卷库可删除重建，日志和密钥库只有备份里有",
+		Hint: text{"不要启动此节点：账本可从其他地区重新取得，案卷库可删除重建，流水日志和密钥槽只有备份里有",
 			"do not start this node: the ledger can be had from the other regions, the casebook can be deleted and is rebuilt, journal and vault are only in a backup"},
 	}
 }
@@ -116,7 +116,7 @@ func (p *program) printPart(part partCheck) {
 	}
 	fmt.Fprintf(p.Out, "%s  %-8s %d", verdict, part.Part, part.Entries)
 	if part.Erased > 0 {
-		fmt.Fprint(p.Out, p.Sayf(text{"，其中已删除 %d", ", %d erased"}, part.Erased))
+		fmt.Fprint(p.Out, p.Sayf(text{"，其中已清除 %d", ", %d erased"}, part.Erased))
 	}
 	if part.Root != "" {
 		fmt.Fprint(p.Out, "  root ", part.Root)
