@@ -5,8 +5,8 @@ var edgeChecks = []mutant{
 	{
 		check: "role of a token",
 		file:  "exchange/httpapi/guard.go",
-		old:   `if len(t.roles) > 0 && !p.Is(t.roles...) {`,
-		new:   `if false && !p.Is(t.roles...) {`,
+		old:   `if len(t.roles) > 0 {`,
+		new:   `if false {`,
 		pkg:   "./exchange/httpapi", run: "^TestRolesAndRoutes$",
 	},
 	{

@@ -121,16 +121,23 @@ var governanceChecks = []mutant{
 	{
 		check: "doubt is by the key that signed",
 		file:  "exchange/httpapi/doubtful.go",
-		old:   `k.Region == e.Batch.Preamble.Origin && k.Key.ID() == e.Batch.Preamble.Key && `,
-		new:   `k.Region == e.Batch.Preamble.Origin && `,
+		old:   `if s.key == signed {`,
+		new:   `if s.key == signed || s.agency == nil {`,
 		pkg:   "./exchange/httpapi", run: "^TestWhatARevokedKeyHasSignedIsListed$",
 	},
 	{
 		check: "a doubtful entry names the agency's key that it is about",
 		file:  "exchange/httpapi/doubtful.go",
-		old:   `if e.Header.Class != exchange.ClassGovernance {`,
-		new:   `if true {`,
+		old:   `} else if e.Header.Class == exchange.ClassGovernance {`,
+		new:   `} else if false {`,
 		pkg:   "./exchange/httpapi", run: "^TestDoubtfulKeysOfAgenciesAreNamed$",
+	},
+	{
+		check: "doubt by the agency that signed",
+		file:  "exchange/httpapi/doubtful.go",
+		old:   `if s.key == signed {`,
+		new:   `if s.key == signed || s.agency != nil {`,
+		pkg:   "./exchange/httpapi", run: "^TestWhatAnAgencysRevokedKeyHasSignedIsListed$",
 	},
 	{
 		check: "doubt begins where it is said to",

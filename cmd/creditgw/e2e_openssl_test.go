@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/xinqiao/creditgw/consensus/ledger"
@@ -56,12 +57,40 @@ func TestServeAndOpenSSL(t *testing.T) {
 		t.Errorf("an altered record: %d quarantined by %v: %v", refused.Quarantined, refused.ByRule, err)
 	}
 
-	c.checkSignedFile(o, origin, home, key.KeyID)
+	file := c.checkSignedFile(o, origin, home, key.KeyID)
 	c.checkBatchByOpenSSL(o, origin, id)
+
+	// The key was stolen: whoever can open what it has signed sees it listed.
+	c.decide(peers.Change{Change: peers.ChangeKeyRevoke, Region: origin.region, Purpose: "agency", KeyID: key.KeyID[:]})
+	c.agree()
+	for _, n := range []*gateway{origin, home, c.region("140000")} {
+		var want []exchange.EntryID
+		if n != c.region("140000") {
+			want = []exchange.EntryID{id, file}
+		}
+		if got := n.doubtfulByAgency(key.KeyID); !slices.Equal(got, want) {
+			t.Errorf("%s lists %v, not %v", n.region, got, want)
+		}
+	}
+}
+
+// doubtfulByAgency are the entries that the node lists for an agency's key.
+func (n *gateway) doubtfulByAgency(key sm.KeyID) (ids []exchange.EntryID) {
+	n.t.Helper()
+	page, err := n.client(exchange.RoleAuditor).Doubtful(n.context(), 0)
+	if err != nil || page.Next != "" {
+		n.t.Fatalf("next %q: %v", page.Next, err)
+	}
+	for _, e := range page.Items {
+		if e.Purpose == "agency" && e.KeyID == key {
+			ids = append(ids, e.ID)
+		}
+	}
+	return ids
 }
 
 // checkSignedFile sends a file that OpenSSL has signed as a whole.
-func (c *cluster) checkSignedFile(o openssl.Dir, origin, home *gateway, key sm.KeyID) {
+func (c *cluster) checkSignedFile(o openssl.Dir, origin, home *gateway, key sm.KeyID) exchange.EntryID {
 	t := c.t
 	t.Helper()
 	body, err := recordsFile([]any{origin.notice(home.region)})
@@ -93,6 +122,7 @@ func (c *cluster) checkSignedFile(o openssl.Dir, origin, home *gateway, key sm.K
 	if v := c.verify(receipt); !v.Valid {
 		t.Errorf("the receipt of a signed file's row: %+v", v)
 	}
+	return id
 }
 
 // checkBatchByOpenSSL goes from an entry, as a third region shows it, to the

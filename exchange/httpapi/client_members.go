@@ -19,8 +19,8 @@ func (c *Client) Proposals(ctx context.Context) (Page[ProposalView], error) {
 	return get[Page[ProposalView]](ctx, c, call{method: http.MethodGet, path: path("governance")})
 }
 
-// Doubtful lists, from a leaf on, what revoked batch keys have signed in the time
-// that they are suspected of. A page that has a next one may be empty.
+// Doubtful lists, from a leaf on, what revoked keys have signed in the time that
+// they are suspected of. A page that has a next one may be empty.
 func (c *Client) Doubtful(ctx context.Context, from uint64) (Page[DoubtfulEntry], error) {
 	q := url.Values{"from": {number(from)}}
 	return get[Page[DoubtfulEntry]](ctx, c, call{method: http.MethodGet, path: path("ledger", "doubtful"), query: q})

@@ -16,9 +16,13 @@ import (
 // revoke ends a region's founding batch key behind a leaf.
 func revoke(t *testing.T, d *peers.Directory, r peers.Region, index, suspectFrom uint64) *peers.Directory {
 	t.Helper()
-	id := batchKey(t, d, r)
+	return revokeKey(t, d, r, peers.PurposeBatch, batchKey(t, d, r), index, suspectFrom)
+}
+
+func revokeKey(t *testing.T, d *peers.Directory, r peers.Region, purpose peers.Purpose, id sm.KeyID, index, suspectFrom uint64) *peers.Directory {
+	t.Helper()
 	body, err := peers.EncodeProposal(peers.Change{
-		Change: peers.ChangeKeyRevoke, Region: r, Purpose: peers.PurposeBatch.String(), KeyID: id[:], SuspectFrom: suspectFrom,
+		Change: peers.ChangeKeyRevoke, Region: r, Purpose: purpose.String(), KeyID: id[:], SuspectFrom: suspectFrom,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -124,20 +128,9 @@ func TestDoubtfulKeysOfAgenciesAreNamed(t *testing.T) {
 	}
 	register := func(name string) sm.KeyID {
 		t.Helper()
-		key, err := sm.Generate[sm.Agency](rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		claim, err := peers.AgencyClaim{Region: "120000", USCC: agencyUSCC, Name: name, Key: key.Public()}.Prove(d.Ledger(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := claim.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
+		id, body := claimed(t, d, name)
 		put(peers.KindAgencyKey, body)
-		return key.Public().ID()
+		return id
 	}
 	theirs, planted := register("某机关"), register("某机关的新卡")
 	body, err := peers.EncodeAgencyKeyRetire(agencyUSCC, theirs)
@@ -164,6 +157,76 @@ func TestDoubtfulKeysOfAgenciesAreNamed(t *testing.T) {
 	}
 	const route = "GET /v1/ledger/doubtful"
 	conforms(t, document(t, n), route, "/v1/ledger/doubtful", "", n.get("auditor", "/v1/ledger/doubtful"))
+}
+
+// claimed is a new key of the agency and the body of its entry.
+func claimed(t *testing.T, d *peers.Directory, name string) (sm.KeyID, []byte) {
+	t.Helper()
+	key, err := sm.Generate[sm.Agency](rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim, err := peers.AgencyClaim{Region: "120000", USCC: agencyUSCC, Name: name, Key: key.Public()}.Prove(d.Ledger(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := claim.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.Public().ID(), body
+}
+
+// What an agency's revoked key has signed, records and files alike, a region lists
+// as far as it can open it.
+func TestWhatAnAgencysRevokedKeyHasSignedIsListed(t *testing.T) {
+	n := newNode(t)
+	d := n.ledger.directory
+	stolen, body := claimed(t, d, "某机关")
+	d, err := d.With(0, "120000", peers.KindAgencyKey, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.ledger.entries = n.ledger.entries[:0]
+	n.casebook.signed = map[exchange.EntryID]exchange.RecordView{}
+	put := func(origin peers.Region, author *exchange.AuthorView) {
+		index := uint64(len(n.ledger.entries))
+		id := sm.Sum([]byte{byte(index)})
+		batch := &exchange.BatchInfo{First: index, Preamble: exchange.Preamble{Origin: origin, Seq: index + 1, N: 1}}
+		h := exchange.Header{Class: exchange.ClassRecord, Kind: exchange.KindPenalty, ID: id, Origin: origin}
+		n.ledger.entries = append(n.ledger.entries, exchange.Entry{Index: index, Header: h, Batch: batch})
+		if author != nil {
+			n.casebook.signed[id] = exchange.RecordView{ID: id, Index: &index, Author: author}
+		}
+	}
+	record := &exchange.AuthorView{Kind: exchange.AuthorAgency, KeyID: &stolen, Verified: true}
+	file := &exchange.AuthorView{Kind: exchange.AuthorRegion, FileSignature: &exchange.FileSignatureView{KeyID: stolen, Verified: true}}
+	put("120000", record) // 0: before it is suspected
+	put("120000", record) // 1
+	put("120000", nil)    // 2: sealed to others
+	put("120000", file)   // 3
+	put("120000", &exchange.AuthorView{Kind: exchange.AuthorAgency, KeyID: &sm.KeyID{9}})
+	put("120000", &exchange.AuthorView{Kind: exchange.AuthorRegion})
+	put("110000", record) // 6: the key is no agency's there
+	n.ledger.directory = revokeKey(t, d, "120000", peers.PurposeAgency, stolen, 9, 1)
+
+	server := httptest.NewServer(n.api.Handler())
+	defer server.Close()
+	client := &httpapi.Client{URL: server.URL, Token: "operator", HTTP: server.Client()}
+	page, err := client.Doubtful(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []uint64
+	for _, e := range page.Items {
+		listed = append(listed, e.Index)
+		if e.Purpose != "agency" || e.KeyID != stolen || e.AgencyKey == nil || e.AgencyKey.KeyID != stolen || e.AgencyKey.Until != 10 || e.SuspectFrom != 1 {
+			t.Errorf("%+v", e)
+		}
+	}
+	if want := []uint64{1, 3}; !reflect.DeepEqual(listed, want) {
+		t.Errorf("listed %v, want %v", listed, want)
+	}
 }
 
 // A long suspicion is read page by page; a page without a hit leads on.

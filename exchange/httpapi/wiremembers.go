@@ -39,8 +39,8 @@ type KeyView struct {
 	SuspectFrom uint64   `json:"suspect_from,omitempty"`
 }
 
-// DoubtfulEntry is a leaf whose batch a key has signed that was revoked: in the
-// leaves SuspectFrom ≤ index < Until of that key.
+// DoubtfulEntry is a leaf that a key has signed that was revoked: in the leaves
+// SuspectFrom ≤ index < Until of that key. A leaf is there once for each such key.
 type DoubtfulEntry struct {
 	Index       uint64           `json:"index"`
 	ID          exchange.EntryID `json:"id"`
@@ -49,11 +49,13 @@ type DoubtfulEntry struct {
 	Origin      peers.Region     `json:"origin"`
 	Seq         uint64           `json:"batch_seq"`
 	Item        int              `json:"batch_item"`
+	Purpose     string           `json:"purpose"` // of the key: batch, or agency
 	KeyID       sm.KeyID         `json:"key_id"`
 	SuspectFrom uint64           `json:"suspect_from"`
 	Until       uint64           `json:"until"`
-	// AgencyKey is the key that the entry registers or retires, if it does, as the
-	// key stands now: the revocation of the region's own key has not ended it.
+	// AgencyKey is, of purpose agency, the key itself; else the one that the entry
+	// registers or retires, if it does. It is shown as it stands now: that the
+	// region's own key was revoked has not ended it.
 	AgencyKey *AgencyKey `json:"agency_key,omitempty"`
 }
 
