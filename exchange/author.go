@@ -1,9 +1,8 @@
 package exchange
 
 import (
-	"github.com/fxamacker/cbor/v2"
-
 	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 // AuthorKind says who vouches for a record.
@@ -34,7 +33,7 @@ type Author struct {
 const maxAuthor = 1 << 10
 
 // Marshal gives the block's one spelling.
-func (a *Author) Marshal() ([]byte, error) { return canonical.Marshal(a) }
+func (a *Author) Marshal() ([]byte, error) { return detcbor.Marshal(a) }
 
 // ParseAuthor reads an author block strictly: known fields, one spelling.
 func ParseAuthor(raw []byte) (Author, error) {
@@ -79,7 +78,7 @@ type RecordAck struct {
 const MaxAcks = 500
 
 // Marshal gives the body's one spelling.
-func (a *Acknowledgement) Marshal() ([]byte, error) { return canonical.Marshal(a) }
+func (a *Acknowledgement) Marshal() ([]byte, error) { return detcbor.Marshal(a) }
 
 // ParseAcknowledgement reads an acknowledgement body strictly.
 func ParseAcknowledgement(raw []byte) (Acknowledgement, error) {
@@ -112,30 +111,7 @@ func validReason(state AckState, code string) bool {
 	return true
 }
 
-var (
-	canonical = func() cbor.EncMode {
-		mode, err := cbor.CoreDetEncOptions().EncMode()
-		if err != nil {
-			panic(err) // constant options
-		}
-		return mode
-	}()
-	strict = func() cbor.DecMode {
-		mode, err := cbor.DecOptions{
-			DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-			IndefLength:       cbor.IndefLengthForbidden,
-			TagsMd:            cbor.TagsForbidden,
-			ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-			MaxNestedLevels:   8,
-			MaxArrayElements:  1024,
-			MaxMapPairs:       64,
-		}.DecMode()
-		if err != nil {
-			panic(err) // constant options
-		}
-		return mode
-	}()
-)
+var strict = detcbor.Decoding(detcbor.Limits{Levels: 8, Elements: 1024, Pairs: 64})
 
 // decodeCanonical refuses a second spelling by encoding again.
 func decodeCanonical(raw []byte, limit int, into any) error {
@@ -145,7 +121,7 @@ func decodeCanonical(raw []byte, limit int, into any) error {
 	if err := strict.Unmarshal(raw, into); err != nil {
 		return Malformed("cbor")
 	}
-	again, err := canonical.Marshal(into)
+	again, err := detcbor.Marshal(into)
 	if err != nil || string(again) != string(raw) {
 		return Malformed("cbor spelling")
 	}

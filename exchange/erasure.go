@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 // The kinds of docs/formats/erasure.md.
@@ -35,7 +36,7 @@ type Order struct {
 }
 
 // Marshal gives the body's one spelling.
-func (o *Order) Marshal() ([]byte, error) { return canonical.Marshal(o) }
+func (o *Order) Marshal() ([]byte, error) { return detcbor.Marshal(o) }
 
 // ParseOrder reads an order's body strictly.
 func ParseOrder(raw []byte) (Order, error) {
@@ -82,7 +83,7 @@ func (r *Report) Kind() string {
 }
 
 // Marshal gives the body's one spelling.
-func (r *Report) Marshal() ([]byte, error) { return canonical.Marshal(r) }
+func (r *Report) Marshal() ([]byte, error) { return detcbor.Marshal(r) }
 
 // ParseReport reads the body of an entry of this kind strictly.
 func ParseReport(kind string, raw []byte) (Report, error) {

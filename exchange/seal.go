@@ -13,6 +13,7 @@ import (
 	"github.com/xinqiao/creditgw/crypto/envelope"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 // IDSecret makes a region's entry ids. It is drawn once, kept in the recovery
@@ -92,7 +93,7 @@ func (s *Sealer) Clear(kind string, id EntryID, at time.Time, body []byte) (Auth
 
 // SealRow seals what a row keeps private, under its slot.
 func SealRow(v Vault, slot uint64, p *RowPrivate) ([]byte, error) {
-	raw, err := canonical.Marshal(p)
+	raw, err := detcbor.Marshal(p)
 	if err != nil {
 		return nil, err
 	}

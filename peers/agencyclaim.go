@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 // AgencyClaim is an agency's word that a key is its own, given to one region.
@@ -38,7 +39,7 @@ func (c AgencyClaim) Statement() ([]byte, error) {
 	if err := checkAgency(c.USCC, c.Name, c.Label); err != nil {
 		return nil, err
 	}
-	return bodyEncoding.Marshal(claimed{c.Region, c.USCC, c.Name, c.Key.Bytes(), c.Label})
+	return detcbor.Marshal(claimed{c.Region, c.USCC, c.Name, c.Key.Bytes(), c.Label})
 }
 
 // Prove adds the key's signature.
@@ -64,7 +65,7 @@ func (c AgencyClaim) Encode() ([]byte, error) {
 	if err := b.check(); err != nil {
 		return nil, err
 	}
-	return bodyEncoding.Marshal(b)
+	return detcbor.Marshal(b)
 }
 
 // decodeAgencyClaim reads the body of an agency-key entry of this origin.

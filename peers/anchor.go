@@ -1,6 +1,9 @@
 package peers
 
-import "github.com/xinqiao/creditgw/crypto/sm"
+import (
+	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
+)
 
 // KindAnchor is the governance kind by which a region fixes what it holds of
 // each subject: docs/formats/statement.md. It changes nothing that a signature
@@ -37,7 +40,7 @@ func (a Anchor) Encode() ([]byte, error) {
 	if err := b.check(); err != nil {
 		return nil, err
 	}
-	return bodyEncoding.Marshal(b)
+	return detcbor.Marshal(b)
 }
 
 // ParseAnchor reads the body of an anchor entry.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 // ChangeKind names a change of the directory that a quorum decides.
@@ -185,7 +186,7 @@ func EncodeProposal(c Change) ([]byte, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	return bodyEncoding.Marshal(c)
+	return detcbor.Marshal(c)
 }
 
 // ParseProposal reads the body of a member-propose entry.
@@ -199,7 +200,7 @@ type signer interface {
 // Prove adds the proof of possession. By says which key has to sign.
 func (c Change) Prove(ledger sm.Digest, by signer) (Change, error) {
 	c.Proof = nil
-	msg, err := bodyEncoding.Marshal(c)
+	msg, err := detcbor.Marshal(c)
 	if err != nil {
 		return c, err
 	}
@@ -231,7 +232,7 @@ func (c Change) proven(ledger sm.Digest, r *Roster) bool {
 	}
 	proof := c.Proof
 	c.Proof = nil
-	msg, err := bodyEncoding.Marshal(c)
+	msg, err := detcbor.Marshal(c)
 	if err != nil {
 		return false
 	}

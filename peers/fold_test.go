@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 // 内蒙古 joins: it reads, then writes, then counts, and at last it leaves.
@@ -320,7 +321,7 @@ func TestChangesHaveOneShape(t *testing.T) {
 		if _, err := EncodeProposal(bad); err == nil {
 			t.Errorf("%s: encoded", name)
 		}
-		wantCode(t, c.say("110000", KindPropose, must(bodyEncoding.Marshal(bad))), CodeBodyMalformed)
+		wantCode(t, c.say("110000", KindPropose, must(detcbor.Marshal(bad))), CodeBodyMalformed)
 	}
 }
 
@@ -339,7 +340,7 @@ func TestProposalVectors(t *testing.T) {
 	kept := must(ParseProposal(must(hex.DecodeString(string(bytes.TrimSpace(line))))))
 	c.must(kept)
 	kept.Proof, join.Proof = nil, nil
-	if !bytes.Equal(must(bodyEncoding.Marshal(kept)), must(bodyEncoding.Marshal(join))) {
+	if !bytes.Equal(must(detcbor.Marshal(kept)), must(detcbor.Marshal(join))) {
 		t.Errorf("kept %+v, made %+v", kept, join)
 	}
 }

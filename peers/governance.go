@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 // The governance kinds that the directory applies.
@@ -66,26 +65,7 @@ type agencyKeyRetireBody struct {
 	KeyID []byte `cbor:"key_id"`
 }
 
-var (
-	bodyEncoding = mustMode(cbor.CoreDetEncOptions().EncMode())
-	bodyDecoding = mustMode(cbor.DecOptions{
-		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		IndefLength:       cbor.IndefLengthForbidden,
-		TagsMd:            cbor.TagsForbidden,
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-		MaxNestedLevels:   4,
-		MaxArrayElements:  16,
-		MaxMapPairs:       32,
-	}.DecMode())
-)
-
-// mustMode panics at start-up if the constant options above contradict each other.
-func mustMode[M any](mode M, err error) M {
-	if err != nil {
-		panic(err)
-	}
-	return mode
-}
+var bodyDecoding = detcbor.Decoding(detcbor.Limits{Levels: 4, Elements: 16, Pairs: 32})
 
 // EncodeAgencyKeyRetire makes the body of an agency-key-retire entry.
 func EncodeAgencyKeyRetire(uscc string, id sm.KeyID) ([]byte, error) {
@@ -93,7 +73,7 @@ func EncodeAgencyKeyRetire(uscc string, id sm.KeyID) ([]byte, error) {
 	if err := b.check(); err != nil {
 		return nil, err
 	}
-	return bodyEncoding.Marshal(b)
+	return detcbor.Marshal(b)
 }
 
 func (b agencyKeyRetireBody) check() error {
@@ -132,7 +112,7 @@ func decodeBody[T interface{ check() error }](body []byte) (T, error) {
 	if err := v.check(); err != nil {
 		return v, reject(CodeBodyMalformed, "%v", err)
 	}
-	again, err := bodyEncoding.Marshal(v)
+	again, err := detcbor.Marshal(v)
 	if err != nil || !bytes.Equal(again, body) {
 		return v, reject(CodeBodyMalformed, "not core deterministic CBOR")
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 // Proposal is a change that has not found enough approvals yet.
@@ -52,7 +53,7 @@ func (b approvalBody) check() error {
 // proposal's leaf and the SM3 of its body, so that nobody approves what they
 // have not seen.
 func EncodeApproval(index uint64, digest sm.Digest) ([]byte, error) {
-	return bodyEncoding.Marshal(approvalBody{Proposal: index, Digest: digest[:]})
+	return detcbor.Marshal(approvalBody{Proposal: index, Digest: digest[:]})
 }
 
 func (d *Directory) withProposal(index uint64, origin Region, body []byte) (*Directory, error) {

@@ -3,6 +3,7 @@ package schemas
 import (
 	"strings"
 
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 	"github.com/xinqiao/creditgw/schemas/ident"
 )
 
@@ -116,7 +117,7 @@ func (j *judged) content() Content {
 			fields[i] = v.text
 		}
 	}
-	raw, err := canonicalEncoding.Marshal(fields)
+	raw, err := detcbor.Marshal(fields)
 	if err != nil {
 		return nil
 	}

@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"reflect"
 
-	"github.com/fxamacker/cbor/v2"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 // maxRecord bounds a shared record in bytes, so that it fits into a sealed
@@ -22,33 +21,12 @@ var (
 	ErrRecordSchema    = errors.New("schemas: record fails its schema")
 )
 
-// canonicalEncoding is RFC 8949 core deterministic encoding.
-var canonicalEncoding = must(cbor.CoreDetEncOptions().EncMode())
-
-// strictOptions refuse what core deterministic encoding never writes and
-// bound what a hostile record can make the decoder allocate.
-func strictOptions() cbor.DecOptions {
-	return cbor.DecOptions{
-		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		IndefLength:       cbor.IndefLengthForbidden,
-		TagsMd:            cbor.TagsForbidden,
-		IntDec:            cbor.IntDecConvertSignedOrFail,
-		UTF8:              cbor.UTF8RejectInvalid,
-		MaxNestedLevels:   8,
-		MaxArrayElements:  1024,
-		MaxMapPairs:       256,
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-		DefaultMapType:    reflect.TypeFor[map[string]any](),
-		BignumTag:         cbor.BignumTagForbidden,
-	}
-}
-
-var strictDecoding = must(strictOptions().DecMode())
+var strictDecoding = detcbor.Decoding(detcbor.Limits{Levels: 8, Elements: 1024, Pairs: 256})
 
 // Encode returns the canonical bytes of the record: what an author signs and
 // a body seals.
 func (p *Penalty) Encode() ([]byte, error) {
-	raw, err := canonicalEncoding.Marshal(p)
+	raw, err := detcbor.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("schemas: encode penalty: %w", err)
 	}
@@ -68,7 +46,7 @@ func DecodePenalty(record []byte) (*Penalty, error) {
 	if err := strictDecoding.Unmarshal(record, &p); err != nil {
 		return nil, ErrRecordEncoding
 	}
-	again, err := canonicalEncoding.Marshal(&p)
+	again, err := detcbor.Marshal(&p)
 	if err != nil {
 		return nil, ErrRecordEncoding
 	}

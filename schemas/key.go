@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 // Key is the natural key of a penalty: at most one live record has it. For a
@@ -110,7 +112,7 @@ func RowContent(row Row) []byte {
 }
 
 // EncodeRow returns a row as the quarantine keeps it.
-func EncodeRow(row Row) ([]byte, error) { return canonicalEncoding.Marshal(row) }
+func EncodeRow(row Row) ([]byte, error) { return detcbor.Marshal(row) }
 
 // DecodeRow reads what EncodeRow wrote.
 func DecodeRow(raw []byte) (Row, error) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 func kindForTest() *Kind {
@@ -62,7 +64,7 @@ func TestSecondSpellingsAreRefused(t *testing.T) {
 			n[k] = v
 		}
 		n[key] = value
-		out, err := canonicalEncoding.Marshal(n)
+		out, err := detcbor.Marshal(n)
 		if err != nil {
 			t.Fatal(err)
 		}

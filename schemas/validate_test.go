@@ -10,6 +10,8 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 var publishedSchema = sync.OnceValue(func() *jsonschema.Schema {
@@ -33,7 +35,7 @@ func bySchema(record []byte) error {
 	if holdsFloat(value) {
 		return ErrRecordEncoding
 	}
-	again, err := canonicalEncoding.Marshal(value)
+	again, err := detcbor.Marshal(value)
 	if err != nil {
 		return ErrRecordEncoding
 	}
@@ -114,14 +116,14 @@ func TestOneVerdict(t *testing.T) {
 		for _, name := range names {
 			changed := maps.Clone(good)
 			delete(changed, name)
-			requireOneVerdict(t, must(canonicalEncoding.Marshal(changed)))
+			requireOneVerdict(t, must(detcbor.Marshal(changed)))
 			tried := edges
 			if i == 0 {
 				tried = append(tried, long...)
 			}
 			for _, edge := range tried {
 				changed[name] = edge
-				verdicts[requireOneVerdict(t, must(canonicalEncoding.Marshal(changed)))]++
+				verdicts[requireOneVerdict(t, must(detcbor.Marshal(changed)))]++
 			}
 		}
 	}

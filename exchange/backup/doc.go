@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 const (
@@ -51,21 +50,7 @@ type File struct {
 	SM3    sm.Digest
 }
 
-var (
-	encoding = must(cbor.CoreDetEncOptions().EncMode())
-	decoding = must(cbor.DecOptions{
-		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden,
-		TagsMd: cbor.TagsForbidden, ExtraReturnErrors: cbor.ExtraDecErrorUnknownField, MaxArrayElements: maxFiles,
-	}.DecMode())
-)
-
-// must is for constant options.
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
+var decoding = detcbor.Decoding(detcbor.Limits{Elements: maxFiles})
 
 // checkName keeps a backup from naming a place outside the directory that it is
 // restored to.

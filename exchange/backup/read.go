@@ -11,6 +11,7 @@ import (
 
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 // A Reader reads one backup from its beginning to its end. What it hands out is
@@ -118,7 +119,7 @@ func (r *Reader) Manifest(keyOf func(node string) *sm.NodePublic) (Manifest, err
 	if err := decoding.Unmarshal(r.raw, &m); err != nil {
 		return Manifest{}, ErrDamaged
 	}
-	if again, err := encoding.Marshal(m); err != nil || !bytes.Equal(again, r.raw) {
+	if again, err := detcbor.Marshal(m); err != nil || !bytes.Equal(again, r.raw) {
 		return Manifest{}, ErrDamaged
 	}
 	if m.Region != r.region || !slices.Equal(m.Files, r.files) {

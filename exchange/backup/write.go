@@ -10,6 +10,7 @@ import (
 
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 // A Writer writes one backup. Files are added one after the other; nothing is a
@@ -88,7 +89,7 @@ func (w *Writer) File(name string, r io.Reader) error {
 // writer's, and returns it as it was signed.
 func (w *Writer) Close(m Manifest, key *sm.NodeKey) (Manifest, error) {
 	m.Region, m.Files = w.region, w.files
-	raw, err := encoding.Marshal(m)
+	raw, err := detcbor.Marshal(m)
 	if err != nil {
 		return m, fmt.Errorf("backup: manifest: %w", err)
 	}

@@ -136,10 +136,7 @@ func (e *entry) record() bool {
 }
 func (e *entry) parked() bool { return !e.own() && e.Code != "" }
 
-var (
-	encoding = must(cbor.CoreDetEncOptions().EncMode())
-	decoding = must(cbor.DecOptions{}.DecMode())
-)
+var decoding = must(cbor.DecOptions{}.DecMode())
 
 // must is for constant options.
 func must[T any](v T, err error) T {

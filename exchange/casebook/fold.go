@@ -9,6 +9,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 // groupLimit bounds what is folded in one go, in rows and entries: readers wait
@@ -241,7 +242,7 @@ func (f *fold) fail(err error) {
 }
 
 func (f *fold) put(b *bolt.Bucket, key []byte, v any) {
-	raw, err := encoding.Marshal(v)
+	raw, err := detcbor.Marshal(v)
 	if err != nil {
 		f.fail(err)
 		return

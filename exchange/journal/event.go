@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/schemas/detcbor"
 )
 
 // storedEvent is an event as it is on disk: the same keys, with times as
@@ -55,28 +54,7 @@ type storedAck struct {
 }
 
 var (
-	encoding = func() cbor.EncMode {
-		mode, err := cbor.CoreDetEncOptions().EncMode()
-		if err != nil {
-			panic(err) // constant options
-		}
-		return mode
-	}()
-	decoding = func() cbor.DecMode {
-		mode, err := cbor.DecOptions{
-			DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-			IndefLength:       cbor.IndefLengthForbidden,
-			TagsMd:            cbor.TagsForbidden,
-			ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-			MaxNestedLevels:   16,
-			MaxArrayElements:  1 << 20,
-			MaxMapPairs:       256,
-		}.DecMode()
-		if err != nil {
-			panic(err) // constant options
-		}
-		return mode
-	}()
+	decoding = detcbor.Decoding(detcbor.Limits{Levels: 16, Elements: 1 << 20, Pairs: 256})
 	errKinds = errors.New("an event must say exactly one thing")
 )
 
@@ -102,7 +80,7 @@ func marshalEvent(e *exchange.Event) ([]byte, error) {
 	if s.kinds() != 1 {
 		return nil, errKinds
 	}
-	return encoding.Marshal(&s)
+	return detcbor.Marshal(&s)
 }
 
 // unmarshalEvent reads one event. Its times are in the zone of dates.
