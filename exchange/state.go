@@ -25,6 +25,11 @@ const (
 	WaitWitnessed Wait = "witnessed"
 )
 
+// Pending says that a record in state s has not come as far as was waited for.
+func (w Wait) Pending(s State) bool {
+	return w != WaitNone && s == StateAccepted || w == WaitWitnessed && s == StateCommitted
+}
+
 // AckState is a reminder's state at the recipient; it only moves forward:
 // delivered < read < acted. failed and unbound stand beside that line, and
 // refused is a gateway's own word on an entry it can't open or accept.

@@ -94,6 +94,8 @@ func canned(w http.ResponseWriter, r *http.Request) {
 		case bytes.Contains(body, []byte("broken")):
 			problem(w, http.StatusBadRequest, "MALFORMED", "a row can't be read", "save it again")
 			return
+		case bytes.Contains(body, []byte("cutoff")):
+			counts += `,"records":[{"row":1,"result":"accepted","state":"accepted"},{"row":2,"result":"accepted","state":"committed"}]`
 		case bytes.Contains(body, []byte("bad")):
 			counts = `"received":2,"accepted":1,"quarantined":1,"duplicate":0,"by_rule":{"DATE_FUTURE":1},
 				"findings":[{"row":1,"rule":"LATE","warning":true,"message":"late"},{"row":2,"cell":"T3","rule":"DATE_FUTURE","message":"in the future","hint":"look at the year"}]`

@@ -80,7 +80,7 @@ func (p *program) submit(cmd *cobra.Command, c *httpapi.Client, name string, fil
 			return err
 		}
 	}
-	if err := p.showSubmission(answer, rejects); err != nil {
+	if err := p.showSubmission(answer, file.Wait, rejects); err != nil {
 		return err
 	}
 	if answer.Quarantined > 0 {
@@ -163,7 +163,7 @@ func urgency(f schemas.FindingView) int {
 // shownFindings bounds what is printed for people; the workbook has them all.
 const shownFindings = 30
 
-func (p *program) showSubmission(s httpapi.Submission, rejects string) error {
+func (p *program) showSubmission(s httpapi.Submission, wait exchange.Wait, rejects string) error {
 	if p.JSON {
 		return p.PrintJSON(s)
 	}
@@ -174,6 +174,16 @@ func (p *program) showSubmission(s httpapi.Submission, rejects string) error {
 	}
 	p.print(text{"收到 %d 行：受理 %d，退回 %d，重复 %d", "received %d rows: accepted %d, quarantined %d, duplicate %d"},
 		s.Received, s.Accepted, s.Quarantined, s.Duplicate)
+	pending := 0
+	for _, r := range s.Records {
+		if wait.Pending(r.State) {
+			pending++
+		}
+	}
+	if pending > 0 {
+		p.print(text{"其中 %d 条没有等到“%s”：已受理，会自动继续，不必重报", "%d are not %s yet: they are accepted and go on by themselves"},
+			pending, p.stateName(exchange.State(wait)))
+	}
 	for _, rule := range slices.Sorted(maps.Keys(s.ByRule)) {
 		fmt.Fprintf(p.Out, "  %-22s %d\n", rule, s.ByRule[rule])
 	}

@@ -81,9 +81,7 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request, p exchange.Principa
 
 // submitStatus is 202 while something is still on its way to the ledger.
 func submitStatus(sub exchange.Submission, v exchange.SubmissionView) int {
-	onItsWay := func(r exchange.RowView) bool {
-		return r.State == exchange.StateAccepted || r.State == exchange.StateCommitted && sub.Wait == exchange.WaitWitnessed
-	}
+	onItsWay := func(r exchange.RowView) bool { return sub.Wait.Pending(r.State) }
 	if sub.DryRun || sub.Wait != exchange.WaitNone && !slices.ContainsFunc(v.Records, onItsWay) {
 		return http.StatusOK
 	}
