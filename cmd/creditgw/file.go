@@ -19,6 +19,21 @@ func readLimited(path string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit+1))
 }
 
+// readPrivate is readLimited for a file that is nobody's but its owner's.
+func readPrivate(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return nil, &message{
+			Text: text{fmt.Sprintf("%s 的权限是 %04o，别的用户也能读写", path, mode), fmt.Sprintf("%s has mode %04o: others may read or write it", path, mode)},
+			Hint: text{"chmod 600 " + path, "chmod 600 " + path},
+		}
+	}
+	return readLimited(path, limit)
+}
+
 // createFile writes a file that must not exist yet, durably but for its name,
 // which the caller makes durable with durable.SyncDir.
 func createFile(path string, data []byte, mode os.FileMode) error {

@@ -186,7 +186,8 @@ func (p *program) reportGenesis(path string, g peers.Genesis) error {
 	for i, r := range missing {
 		names[i] = r.String()
 	}
-	_, err = fmt.Fprintln(p.Out, p.Say(text{"尚未签名：", "not signed yet by: "})+strings.Join(names, " "))
+	_, err = fmt.Fprintln(p.Out, p.Say(text{"尚未签名：", "not signed yet by: "})+strings.Join(names, " ")+"\n"+
+		p.Say(text{"各家先用电话等另一途径核对账本编号相同", "compare the ledger id with the others by another way, such as by phone"}))
 	return err
 }
 

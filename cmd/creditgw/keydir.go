@@ -252,7 +252,7 @@ func loadBatchKey(dir string, passphrase []byte) (*sm.BatchKey, error) {
 }
 
 func loadKey[K any](dir, name string, passphrase []byte, parse func(file, passphrase []byte) (K, error)) (key K, err error) {
-	b, err := readLimited(filepath.Join(dir, name), maxKeyFile)
+	b, err := readPrivate(filepath.Join(dir, name), maxKeyFile)
 	if err != nil {
 		return key, noKeys(dir, err)
 	}
@@ -263,7 +263,7 @@ func loadKey[K any](dir, name string, passphrase []byte, parse func(file, passph
 }
 
 func loadIDSecret(dir string, r peers.Region, passphrase []byte) (idSecret, error) {
-	b, err := readLimited(filepath.Join(dir, idSecretName), maxSealedFile)
+	b, err := readPrivate(filepath.Join(dir, idSecretName), maxSealedFile)
 	if err != nil {
 		return nil, noKeys(dir, err)
 	}

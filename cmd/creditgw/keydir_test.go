@@ -77,6 +77,20 @@ func TestKeyDirectory(t *testing.T) {
 		}
 		exchangeFile(t, filepath.Join(dir, memberName), own)
 	})
+	t.Run("a key that others may read", func(t *testing.T) {
+		for _, name := range []string{batchKeyName, idSecretName} {
+			path := filepath.Join(dir, name)
+			if err := os.Chmod(path, 0o640); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := loadKeys(dir, testPass.Keys); err == nil || !strings.Contains(err.Error(), "0640") {
+				t.Errorf("%s: %v", name, err)
+			}
+			if err := os.Chmod(path, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 	t.Run("a key in another's place", func(t *testing.T) {
 		batch := must(os.ReadFile(filepath.Join(dir, batchKeyName)))
 		exchangeFile(t, filepath.Join(dir, nodeKeyName), batch)

@@ -186,10 +186,10 @@ func (p *program) reportRestore(dir string, r *restoring, m peers.Member) error 
 	_, err := fmt.Fprint(p.Out, p.Sayf(text{
 		"节点 %s 已在 %s 建成，代替 %s：%d 个事件，备份时账本 %d 条、树根 %s\n" +
 			"它要由各地区批准才能参加：\n  creditctl member propose %s\n  creditctl member propose %s\n" +
-			"后一项生效时，丢失节点的密钥随之失效。批准之前请与其他地区核对指纹 %s\n",
+			"后一项生效时，丢失节点的密钥随之失效。批准之前请与其他地区核对公钥编号 %s\n",
 		"made node %s in %s in the place of %s: %d events, the ledger was at %d with root %s\n" +
 			"it takes part once the regions have approved:\n  creditctl member propose %s\n  creditctl member propose %s\n" +
-			"the second ends the keys of the lost node. Before they approve, compare the fingerprint %s with the other regions\n",
+			"the second ends the keys of the lost node. Before they approve, compare the key id %s with the other regions\n",
 	}, m.Node.ID, dir, r.manifest.Node, r.events, r.manifest.Size, r.manifest.Root,
 		filepath.Join(dir, nodeAddName), filepath.Join(dir, promoteName), m.Node.Key.ID()))
 	return err
