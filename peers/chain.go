@@ -43,35 +43,34 @@ func (c Chain) Marshal() ([]byte, error) {
 
 var errChain = errors.New("chain: malformed")
 
-// JudgeChain reads a chain and follows it from the founders. It returns the
-// roster and the size of the ledger as of which it is.
-func JudgeChain(g *Genesis, raw []byte) (*Roster, uint64, error) {
+// JudgeChain reads a chain and follows it from the founders.
+func JudgeChain(g *Genesis, raw []byte) (Known, error) {
 	s := cryptobyte.String(raw)
 	var version uint8
 	var checkpoint, handovers, roster cryptobyte.String
 	if len(raw) > MaxChain || !s.ReadUint8(&version) || version != chainVersion ||
 		!s.ReadUint16LengthPrefixed(&checkpoint) || !s.ReadUint24LengthPrefixed(&handovers) ||
 		!s.ReadUint24LengthPrefixed(&roster) || !s.Empty() {
-		return nil, 0, errChain
+		return Known{}, errChain
 	}
 	var c Chain
 	if json.Unmarshal(handovers, &c.Handovers) != nil {
-		return nil, 0, errChain
+		return Known{}, errChain
 	}
 	history, err := FollowHandovers(g.LedgerID(), founded(g).Witnesses(), c.Handovers)
 	if err != nil {
-		return nil, 0, err
+		return Known{}, err
 	}
 	witnessed, _, err := history.Judge(string(checkpoint))
 	if err != nil {
-		return nil, 0, err
+		return Known{}, err
 	}
 	r, err := ParseRoster(roster)
 	if err != nil {
-		return nil, 0, err
+		return Known{}, err
 	}
 	if r.Root() != witnessed.Directory {
-		return nil, 0, errors.New("chain: the roster is not the one that was witnessed")
+		return Known{}, errors.New("chain: the roster is not the one that was witnessed")
 	}
-	return r, witnessed.Size, nil
+	return Known{Roster: r, Size: witnessed.Size, history: history}, nil
 }

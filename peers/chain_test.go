@@ -34,12 +34,19 @@ func TestChain(t *testing.T) {
 		Checkpoint: string(c.cosigned(founders).Marshal()), Handovers: []Handover{handover}, Roster: must(c.d.MarshalBinary()),
 	}
 	raw := must(chain.Marshal())
-	r, size, err := JudgeChain(&g, raw)
-	if err != nil || size != c.d.Next() || r.Root() != c.d.Root() {
-		t.Fatalf("size %d, %v", size, err)
+	r, err := JudgeChain(&g, raw)
+	if err != nil || r.Size != c.d.Next() || r.Root() != c.d.Root() || r.Ledger() != g.LedgerID() {
+		t.Fatalf("size %d, %v", r.Size, err)
 	}
 	if keys := r.NodeKeys("140000-1"); len(keys) != 2 || !keys[1].Equal(node.Public()) {
 		t.Error("the new node key is not in it")
+	}
+	if at := handoverSize(t, handover); !r.WitnessesAt(at).Equal(before) || !r.WitnessesAt(at+1).Equal(c.d.Witnesses()) {
+		t.Errorf("the witnesses do not change behind %d", at)
+	}
+	since := c.d.Next()
+	if old, both := r.NodeKeysAt("140000-1", since-1), r.NodeKeysAt("140000-1", since); len(old) != 1 || len(both) != 2 {
+		t.Errorf("%d node keys before the new one, %d from then on", len(old), len(both))
 	}
 
 	for name, spoil := range map[string]func(*Chain){
@@ -55,17 +62,22 @@ func TestChain(t *testing.T) {
 	} {
 		bad := chain
 		spoil(&bad)
-		if _, _, err := JudgeChain(&g, must(bad.Marshal())); err == nil {
+		if _, err := JudgeChain(&g, must(bad.Marshal())); err == nil {
 			t.Errorf("%s: believed", name)
 		}
 	}
+}
+
+func handoverSize(t *testing.T, h Handover) uint64 {
+	t.Helper()
+	return must(ParseCheckpoint([]byte(h.Checkpoint))).Size
 }
 
 func FuzzJudgeChain(f *testing.F) {
 	g := signedGenesis(f)
 	f.Add(must(Chain{Checkpoint: "x", Roster: must(newDirectory(f).MarshalBinary())}.Marshal()))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		if r, _, err := JudgeChain(&g, bytes.Clone(raw)); err == nil && r == nil {
+		if r, err := JudgeChain(&g, bytes.Clone(raw)); err == nil && r.Roster == nil {
 			t.Fatal("neither a roster nor an error")
 		}
 	})

@@ -229,6 +229,16 @@ func (r *Roster) NodeKeys(id string) []*sm.NodePublic {
 	return inForce[*sm.NodePublic](r, func(k KeyRecord) bool { return k.Purpose == PurposeNode && k.Node == id })
 }
 
+// NodeKeysAt are the keys of a node that were good at a leaf index.
+func (r *Roster) NodeKeysAt(id string, index uint64) (keys []*sm.NodePublic) {
+	for _, k := range r.keys {
+		if k.Purpose == PurposeNode && k.Node == id && k.At(index) {
+			keys = append(keys, k.Key.(*sm.NodePublic))
+		}
+	}
+	return keys
+}
+
 // BatchKeys are a region's batch keys in force, the newest last.
 func (r *Roster) BatchKeys(region Region) []*sm.BatchPublic {
 	return inForce[*sm.BatchPublic](r, func(k KeyRecord) bool { return k.Purpose == PurposeBatch && k.Region == region })

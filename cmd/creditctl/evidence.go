@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-
 	"github.com/xinqiao/creditgw/consensus"
 	"github.com/xinqiao/creditgw/peers"
 	"github.com/xinqiao/creditgw/peers/witness"
@@ -16,8 +14,16 @@ type evidenceLine struct {
 	Guilty []witness.Guilty `json:"guilty"` // keys that signed something false
 }
 
-func (p *program) showEvidence(raw []byte, g *peers.Genesis) error {
-	j := witness.Judge(raw, g, foundersMark(g))
+// showEvidence judges a bundle, by the members file if there is a name of one.
+func (p *program) showEvidence(raw []byte, g *peers.Genesis, members string) error {
+	var shown []byte
+	if members != "" {
+		var err error
+		if shown, err = readBounded(members, peers.MaxChain+1); err != nil {
+			return usageError(&message{Text: text{"读不到成员文件", "can't read the members file"}, Cause: err})
+		}
+	}
+	j := witness.Judge(raw, g, shown, readMark)
 	out := verdict{Valid: j.Holds, Checks: []checkLine{}, Proven: p.sentences(j.Proven), NotProven: p.sentences(j.NotProven)}
 	for _, f := range j.Findings {
 		line := checkLine{Check: f.Code, OK: f.Cause == nil, Text: f.Text.In(p.Lang.Code())}
@@ -32,15 +38,12 @@ func (p *program) showEvidence(raw []byte, g *peers.Genesis) error {
 	return p.conclude(&out)
 }
 
-// foundersMark reads the marks of a bundle, by the node keys of the genesis.
-func foundersMark(g *peers.Genesis) func(raw []byte) (witness.Mark, error) {
-	d, broken := peers.NewDirectory(g)
-	return func(raw []byte) (witness.Mark, error) {
-		m, err := consensus.ParseMark(raw)
-		if err = errors.Join(broken, err); err != nil {
-			return witness.Mark{}, err
-		}
-		read := witness.Mark{Term: m.Term, Size: m.Size, Root: m.Root, Signer: m.Signer, Raw: raw}
-		return read, m.Verify(d.Ledger(), d.NodeKeys(m.Signer)...)
+// readMark reads a mark of a bundle, by the keys that its node had.
+func readMark(raw []byte, known peers.Known) (witness.Mark, error) {
+	m, err := consensus.ParseMark(raw)
+	if err != nil {
+		return witness.Mark{}, err
 	}
+	read := witness.Mark{Term: m.Term, Size: m.Size, Root: m.Root, Signer: m.Signer, Raw: raw}
+	return read, m.Verify(known.Ledger(), known.NodeKeysAt(m.Signer, m.Size)...)
 }

@@ -122,6 +122,8 @@ func canned(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	case "PUT /v1/registers/firms":
 		_, _ = io.WriteString(w, `{"register":"firms","rows":2,"accepted":1,"findings":[{"row":2,"rule":"USCC_CHECK","message":"wrong"}]}`)
+	case "GET /v1/members/proof":
+		_, _ = io.WriteString(w, "proof")
 	case "GET /v1/ledger/doubtful":
 		entry := `{"index":%s,"id":"` + strings.Repeat("ab", 32) + `","class":0,"kind":"administrative-penalty","origin":"120000","batch_seq":7,"batch_item":3,"purpose":"batch","key_id":"` +
 			strings.Repeat("cd", 16) + `","suspect_from":5,"until":9000%s}`

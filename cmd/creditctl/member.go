@@ -20,7 +20,7 @@ import (
 
 func (p *program) memberCommand() *cobra.Command {
 	return command.Group("member", p.Say(text{"成员、密钥与规则的变更", "changes of members, keys and rules"}),
-		p.memberPropose(), p.memberApprove(), p.memberList(), p.memberDoubtful())
+		p.memberPropose(), p.memberApprove(), p.memberList(), p.memberProof(), p.memberDoubtful())
 }
 
 // maxChangeFile bounds a file that creditgw member writes.
@@ -161,6 +161,28 @@ func (p *program) memberList() *cobra.Command {
 			return p.showMembers(members, proposals.Items)
 		}),
 	}
+}
+
+func (p *program) memberProof() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "proof",
+		Short: p.Say(text{"取得成员文件，用来离线核验证据", "get the members file, by which evidence is verified offline"}),
+		Long: p.Say(text{
+			"成员文件含全部成员的公钥及其起止，自创世文件起可证，不必相信给出它的地区。\n证据由后加入的地区或轮换后的密钥签名时，用 creditctl verify --members 核验。",
+			"The members file has the keys of all members and when they were good. It proves\nitself from the genesis: whoever gives it need not be believed. Evidence signed by\nregions or keys that came later is checked with creditctl verify --members."}),
+		Example: "  creditctl member proof -o members.proof\n  creditctl verify evidence/20260506T015900Z-two-roots-42-150000.json --genesis genesis.json --members members.proof",
+		Args:    cobra.NoArgs,
+		RunE: p.calling(func(cmd *cobra.Command, client *httpapi.Client, _ []string) error {
+			file, err := client.MembersProof(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return p.putFile(output, file)
+		}),
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", p.Say(text{"写入的文件；缺省为标准输出", "file to write; standard output by default"}))
+	return cmd
 }
 
 func (p *program) showMembers(m httpapi.Members, open []httpapi.ProposalView) error {

@@ -15,13 +15,13 @@ import (
 )
 
 func (p *program) verifyCommand() *cobra.Command {
-	var genesis string
+	var genesis, members string
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
 		Short: p.Say(text{"离线核验凭证、表态或证据包，不需要服务器和网络", "verify a receipt, a statement or a bundle of evidence offline, without a server or a network"}),
 		Long: p.Say(text{
-			"逐项核验并说明证明了什么、没有证明什么。\n创世文件应来自可信的途径：文件只在它之下成立。\n全部成立且不是暂时凭证时退出码为 0，否则为 1。\n证据包是节点目录 evidence/ 下保存的 JSON 文件。",
-			"Checks one thing after the other, and says what is proven and what is not.\nGet the genesis from where you trust: what is checked holds under it only.\nA bundle of evidence is what a node keeps in its directory evidence/.\nExit status 0 when everything holds and the receipt is not provisional, else 1."}),
+			"逐项核验并说明证明了什么、没有证明什么。\n创世文件应来自可信的途径：文件只在它之下成立。\n全部成立且不是暂时凭证时退出码为 0，否则为 1。\n证据包是节点目录 evidence/ 下保存的 JSON 文件；由后加入或轮换的密钥签名的，用 --members 给出成员文件。",
+			"Checks one thing after the other, and says what is proven and what is not.\nGet the genesis from where you trust: what is checked holds under it only.\nA bundle of evidence is what a node keeps in its directory evidence/;\nthe keys of later members and rotated ones are in a members file (--members).\nExit status 0 when everything holds and the receipt is not provisional, else 1."}),
 		Example: "  creditctl verify receipt.json --genesis genesis.json\n  creditctl verify evidence/20260506T015900Z-two-roots-42-140000.json --genesis genesis.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -34,16 +34,19 @@ func (p *program) verifyCommand() *cobra.Command {
 				return usageError(&message{Text: text{"读不到文件", "can't read the file"}, Cause: err})
 			}
 			switch {
+			case members != "" && !witness.IsEvidence(raw):
+				return usageError(&message{Text: text{"--members 只用于证据包；凭证自带所需的变更", "--members is for bundles of evidence; a receipt has the changes that it needs"}})
 			case receipt.IsStatement(raw):
 				return p.showStatement(receipt.VerifyStatement(raw, g))
 			case witness.IsEvidence(raw):
-				return p.showEvidence(raw, g)
+				return p.showEvidence(raw, g, members)
 			default:
 				return p.showVerdict(receipt.Verify(raw, g))
 			}
 		},
 	}
 	cmd.Flags().StringVar(&genesis, "genesis", "", p.Say(text{"创世文件", "the genesis file"}))
+	cmd.Flags().StringVar(&members, "members", "", p.Say(text{"成员文件，由 creditctl member proof 取得；只用于证据包", "the members file, by creditctl member proof; for bundles of evidence"}))
 	_ = cmd.MarkFlagRequired("genesis") // it fails for an unknown flag only
 	return cmd
 }

@@ -135,6 +135,35 @@ func TestServeComesBackAfterRotations(t *testing.T) {
 		raw, err := away.client(exchange.RoleOperator).Receipt(away.context(), sent[0], false)
 		return err == nil && os.WriteFile(file, raw, 0o600) == nil && c.verify(file).State == "witnessed"
 	})
+	c.checkMembers(away, rest)
+}
+
+// checkMembers follows the members file of a node from the genesis: evidence by
+// the others' present keys can be judged by it, and by their first ones of then.
+func (c *cluster) checkMembers(from *gateway, rotated *cluster) {
+	c.t.Helper()
+	raw, err := from.client(exchange.RoleAuditor).MembersProof(from.context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	g, err := readGenesis(filepath.Join(c.dir, genesisName))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	known, err := peers.JudgeChain(&g, raw)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, n := range rotated.nodes {
+		node := n.status().Node
+		first, present := known.NodeKeysAt(node, 0), known.NodeKeysAt(node, known.Size)
+		if len(first) != 1 || len(present) != 1 || first[0].Equal(present[0]) || present[0].ID() != n.key("node") {
+			c.t.Errorf("%s is known by %d node keys and then by %d", node, len(first), len(present))
+		}
+		if at := known.WitnessesAt(known.Size + 1); at.Equal(known.WitnessesAt(1)) {
+			c.t.Error("the witnesses are the founders'")
+		}
+	}
 }
 
 // A region gets another node while the old one still runs, and leads. The

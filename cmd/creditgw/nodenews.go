@@ -18,20 +18,15 @@ type news struct {
 	logger  func(msg string, args ...any)
 
 	receipts atomic.Pointer[receipt.Builder] // knows the handovers; nil at first
-	learnt   atomic.Pointer[learnt]
-}
-
-type learnt struct {
-	roster *peers.Roster
-	size   uint64 // of the ledger as of which it is
+	learnt   atomic.Pointer[peers.Known]
 }
 
 var _ quicnet.News = (*news)(nil)
 
 // roster is the newest that this node knows.
 func (n *news) roster() *peers.Roster {
-	if l := n.learnt.Load(); l != nil && l.size > n.store.Head().Size {
-		return l.roster
+	if l := n.learnt.Load(); l != nil && l.Size > n.store.Head().Size {
+		return l.Roster
 	}
 	return n.store.Directory().Roster
 }
@@ -40,7 +35,7 @@ func (n *news) roster() *peers.Roster {
 func (n *news) Size() uint64 {
 	size := n.store.Head().Size
 	if l := n.learnt.Load(); l != nil {
-		size = max(size, l.size)
+		size = max(size, l.Size)
 	}
 	return size
 }
@@ -71,17 +66,17 @@ func (n *news) Since(size uint64) []byte {
 // Learn follows a chain from the founders' witnesses; whoever sent it need not
 // be believed.
 func (n *news) Learn(raw []byte) error {
-	roster, size, err := peers.JudgeChain(n.genesis, raw)
+	shown, err := peers.JudgeChain(n.genesis, raw)
 	if err != nil {
 		return err
 	}
 	for {
 		known := n.learnt.Load()
-		if size <= n.store.Head().Size || known != nil && size <= known.size {
+		if shown.Size <= n.store.Head().Size || known != nil && shown.Size <= known.Size {
 			return nil
 		}
-		if n.learnt.CompareAndSwap(known, &learnt{roster: roster, size: size}) {
-			n.logger("learnt who takes part", "size", size)
+		if n.learnt.CompareAndSwap(known, &shown) {
+			n.logger("learnt who takes part", "size", shown.Size)
 			return nil
 		}
 	}

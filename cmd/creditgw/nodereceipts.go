@@ -60,6 +60,19 @@ func (r *receipts) disclose(file *receipt.Receipt, id exchange.EntryID, header [
 	return r.builder.Disclose(file, h.Origin, opened)
 }
 
+// Members is httpapi.Receipts'.
+func (r *receipts) Members() ([]byte, error) {
+	latest, ok := r.builder.Checkpoints.Latest()
+	if !ok {
+		return nil, exchange.ErrNotFound
+	}
+	chain, err := r.builder.Chain(latest)
+	if err != nil {
+		return nil, err
+	}
+	return chain.Marshal()
+}
+
 // Statement is httpapi.Receipts'.
 func (r *receipts) Statement(uscc string) ([]byte, error) {
 	holding, err := r.casebook.Holding(uscc, func(leaf uint64) bool {

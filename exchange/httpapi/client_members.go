@@ -14,6 +14,16 @@ func (c *Client) Members(ctx context.Context) (Members, error) {
 	return get[Members](ctx, c, call{method: http.MethodGet, path: path("members")})
 }
 
+// MembersProof reads the members file of docs/formats/evidence.md.
+func (c *Client) MembersProof(ctx context.Context) ([]byte, error) {
+	answer, err := c.do(ctx, call{method: http.MethodGet, path: path("members", "proof")})
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	return readFile(answer.Body)
+}
+
 // Proposals lists what waits for approvals.
 func (c *Client) Proposals(ctx context.Context) (Page[ProposalView], error) {
 	return get[Page[ProposalView]](ctx, c, call{method: http.MethodGet, path: path("governance")})

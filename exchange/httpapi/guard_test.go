@@ -56,6 +56,7 @@ func TestRolesAndRoutes(t *testing.T) {
 		"GET /v1/agencies/" + agencyUSCC + "/keys":            "operator auditor",
 		"DELETE /v1/agencies/" + agencyUSCC + "/keys/x":       "operator",
 		"GET /v1/members":                                     "operator auditor sysadmin secadmin audit-admin",
+		"GET /v1/members/proof":                               "operator auditor sysadmin secadmin audit-admin",
 		"GET /v1/governance":                                  "operator auditor sysadmin secadmin audit-admin",
 		"POST /v1/governance":                                 "operator secadmin",
 		"POST /v1/governance/7/approvals":                     "operator secadmin",

@@ -352,6 +352,8 @@ func (r receipts) Statement(uscc string) ([]byte, error) {
 	return []byte(`{"format":"xinqiao/statement/1"}`), r.err
 }
 
+func (r receipts) Members() ([]byte, error) { return []byte("proof"), r.err }
+
 // checks has found a rotten casebook.
 type checks struct{}
 

@@ -82,6 +82,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{"GET /v1/agencies/{uscc}/keys", "auditor", "/v1/agencies/" + agencyUSCC + "/keys", "", 200},
 		{"DELETE /v1/agencies/{uscc}/keys/{id}", "operator", "/v1/agencies/" + agencyUSCC + "/keys/" + key.Public().ID().String(), "", 202},
 		{"GET /v1/members", "auditor", "/v1/members", "", 200},
+		{"GET /v1/members/proof", "auditor", "/v1/members/proof", "", 200},
 		{"GET /v1/governance", "secadmin", "/v1/governance", "", 200},
 		{"POST /v1/governance", "secadmin", "/v1/governance", `{"change":"leave","region":"120000"}`, 202},
 		{"POST /v1/governance/{index}/approvals", "operator", "/v1/governance/7/approvals", `{"digest":"` + recordID.String() + `"}`, 202},

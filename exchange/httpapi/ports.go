@@ -71,6 +71,10 @@ type Receipts interface {
 	// Statement is what this region's newest witnessed anchor says of a
 	// subject; exchange.ErrNotFound when it says nothing of it yet.
 	Statement(uscc string) ([]byte, error)
+	// Members shows who takes part and by which keys, as of the newest witnessed
+	// checkpoint, to whoever has the genesis: docs/formats/evidence.md.
+	// exchange.ErrNotFound while there is none.
+	Members() ([]byte, error)
 }
 
 // Feed is what the app's server reads: *feed.Feed. A cursor is opaque; one

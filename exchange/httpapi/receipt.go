@@ -33,13 +33,13 @@ func (a *API) receipt(w http.ResponseWriter, r *http.Request, p exchange.Princip
 	if err != nil {
 		return err
 	}
-	return attach(w, "receipt-"+id.String()[:16]+".json", file)
+	return attach(w, MediaJSON, "receipt-"+id.String()[:16]+".json", file)
 }
 
 // attach answers with a file whose bytes must not change.
-func attach(w http.ResponseWriter, name string, file []byte) error {
+func attach(w http.ResponseWriter, media, name string, file []byte) error {
 	h := w.Header()
-	h.Set("Content-Type", MediaJSON)
+	h.Set("Content-Type", media)
 	h.Set("Content-Length", strconv.Itoa(len(file)))
 	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	_, err := w.Write(file)
@@ -58,7 +58,7 @@ func (a *API) statement(w http.ResponseWriter, r *http.Request, p exchange.Princ
 	}
 	file, err := a.Receipts.Statement(uscc)
 	if err == nil {
-		return attach(w, "statement.json", file)
+		return attach(w, MediaJSON, "statement.json", file)
 	}
 	if !errors.Is(err, exchange.ErrNotFound) {
 		return err
@@ -68,6 +68,22 @@ func (a *API) statement(w http.ResponseWriter, r *http.Request, p exchange.Princ
 	}
 	w.Header().Set("Retry-After", "2")
 	return reply(w, http.StatusAccepted, StatementAsked{Asked: true, LedgerSize: a.Ledger.Head().Size})
+}
+
+// membersProof gives the keys of all members as a file that proves itself from
+// the genesis, to judge evidence by.
+func (a *API) membersProof(w http.ResponseWriter, r *http.Request, _ exchange.Principal) error {
+	if q := parameters(r); q.err != nil {
+		return q.err
+	}
+	file, err := a.Receipts.Members()
+	if errors.Is(err, exchange.ErrNotFound) {
+		return errUnwitnessed
+	}
+	if err != nil {
+		return err
+	}
+	return attach(w, MediaFile, "members.proof", file)
 }
 
 // mayDisclose holds the content of a record to those who may read it.

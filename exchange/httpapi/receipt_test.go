@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/xinqiao/creditgw/exchange"
@@ -30,6 +31,14 @@ func TestReceiptOfErasedContentIsGone(t *testing.T) {
 	n := newNode(t, func(c *httpapi.Config) { c.Receipts = receipts{exchange.ErrErased} })
 	if got := n.get("operator", "/v1/records/"+recordID.String()+"/receipt?disclose=true").Code; got != http.StatusGone {
 		t.Errorf("status %d", got)
+	}
+}
+
+// Until something is witnessed, nothing can be shown of the members.
+func TestAMembersFileNeedsACheckpoint(t *testing.T) {
+	n := newNode(t, func(c *httpapi.Config) { c.Receipts = receipts{exchange.ErrNotFound} })
+	if got := n.get("auditor", "/v1/members/proof"); got.Code != http.StatusNotFound || !strings.Contains(got.Body.String(), "NOT_WITNESSED") {
+		t.Errorf("status %d: %s", got.Code, got.Body)
 	}
 }
 

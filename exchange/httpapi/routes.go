@@ -62,6 +62,7 @@ func (a *API) routes() []route {
 		{method: "DELETE", path: "/v1/agencies/{uscc}/keys/{id}", roles: operators, handle: a.retireKey},
 
 		{method: "GET", path: "/v1/members", roles: admins, handle: a.members},
+		{method: "GET", path: "/v1/members/proof", roles: admins, handle: a.membersProof},
 		{method: "GET", path: "/v1/governance", roles: admins, handle: a.proposals},
 		{method: "POST", path: "/v1/governance", roles: deciders, body: maxJSONBody, handle: a.propose},
 		{method: "POST", path: "/v1/governance/{index}/approvals", roles: deciders, body: maxJSONBody, handle: a.approve},

@@ -161,9 +161,9 @@ func TestChainForANodeThatWasAway(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		roster, size, err := peers.JudgeChain(&w.genesis, must[[]byte](t)(chain.Marshal()))
-		if err != nil || size != w.store.Head().Size || roster.Root() != w.store.Directory().Root() {
-			t.Errorf("by %d regions, size %d: %v", len(by), size, err)
+		known, err := peers.JudgeChain(&w.genesis, must[[]byte](t)(chain.Marshal()))
+		if err != nil || known.Size != w.store.Head().Size || known.Root() != w.store.Directory().Root() {
+			t.Errorf("by %d regions, size %d: %v", len(by), known.Size, err)
 		}
 	}
 }

@@ -196,8 +196,10 @@ func twoRoots(w *Witness, line peers.Cosignature, one, other peers.Checkpoint) E
 }
 
 func guiltyOf(line peers.Cosignature) Guilty {
-	return Guilty{Region: line.Region, Key: fmt.Sprintf("%x", line.Key)}
+	return Guilty{Region: line.Region, Key: nameOf(line.Key)}
 }
+
+func nameOf(key peers.KeyHash) string { return fmt.Sprintf("%x", key) }
 
 func twoMarks(w *Witness, one, other Mark) Evidence {
 	e := w.bundle(KindTwoMarks, one.Size, one.Signer)

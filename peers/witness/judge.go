@@ -33,17 +33,19 @@ type Judgment struct {
 	// the bundle for and must not; both are empty unless it holds.
 	Proven, NotProven []schemas.Text
 
-	set            peers.WitnessSet // the founders'
+	known          peers.Known
+	set            peers.WitnessSet // that of Size
 	own, other     peers.Checkpoint
 	ownBy, otherBy []peers.Region // that have validly signed it
 	marks          []Mark         // that hold
-	strangers      int            // lines and marks by keys that the genesis does not have
+	strangers      int            // lines and marks by keys that are not known as good there
 }
 
-// Judge checks a bundle offline. readMark parses a mark and verifies it by the
-// founders' node keys. Only the founders' keys are known to a genesis: lines and
-// marks by later ones are passed over, and the judgment says so.
-func Judge(raw []byte, g *peers.Genesis, readMark func(raw []byte) (Mark, error)) Judgment {
+// Judge checks a bundle offline. A genesis has the founders' keys; members, where
+// it is not nil, is a chain (peers.JudgeChain) that shows later ones. readMark
+// parses a mark and verifies it by the keys that its node is known to have had at
+// its size. Lines and marks by other keys are passed over, and the judgment says so.
+func Judge(raw []byte, g *peers.Genesis, members []byte, readMark func(raw []byte, known peers.Known) (Mark, error)) Judgment {
 	var j Judgment
 	e, err := ParseEvidence(raw)
 	if err == nil {
@@ -53,14 +55,20 @@ func Judge(raw []byte, g *peers.Genesis, readMark func(raw []byte) (Mark, error)
 	if !j.did(stepForm, err) {
 		return j
 	}
-	d, err := peers.NewDirectory(g)
-	if err == nil && e.Ledger != d.Ledger() {
+	j.known, err = peers.Founders(g)
+	if err == nil && e.Ledger != j.known.Ledger() {
 		err = errors.New("the bundle is of another ledger")
 	}
 	if !j.did(stepGenesis, err) {
 		return j
 	}
-	j.set = d.Witnesses()
+	if members != nil {
+		j.known, err = peers.JudgeChain(g, members)
+		if !j.did(stepMembers, err) {
+			return j
+		}
+	}
+	j.set = j.known.WitnessesAt(j.Size)
 	j.Holds = j.did(stepSigned, j.signed(&e, readMark)) && j.did(stepContradiction, j.contradiction()) &&
 		j.did(stepGuilty, j.named(e.Guilty))
 	if j.Holds {
@@ -98,9 +106,9 @@ func statementOf(e *Evidence, text string) (peers.Checkpoint, error) {
 	return c, err
 }
 
-// signed verifies what was signed. A line under a key that the genesis has must
+// signed verifies what was signed. A line under a key of its size's witnesses must
 // hold; of marks those count that do.
-func (j *Judgment) signed(e *Evidence, readMark func([]byte) (Mark, error)) (err error) {
+func (j *Judgment) signed(e *Evidence, readMark func([]byte, peers.Known) (Mark, error)) (err error) {
 	if j.ownBy, err = j.signers(j.own); err != nil {
 		return err
 	}
@@ -108,7 +116,7 @@ func (j *Judgment) signed(e *Evidence, readMark func([]byte) (Mark, error)) (err
 		return err
 	}
 	for _, raw := range e.Marks {
-		m, err := readMark(raw)
+		m, err := readMark(raw, j.known)
 		if err != nil {
 			j.strangers++
 			continue
@@ -119,15 +127,16 @@ func (j *Judgment) signed(e *Evidence, readMark func([]byte) (Mark, error)) (err
 }
 
 func (j *Judgment) signers(c peers.Checkpoint) ([]peers.Region, error) {
+	set := j.known.WitnessesAt(c.Size)
 	for _, line := range c.Cosignatures {
-		switch err := c.Check(line, j.set); {
+		switch err := c.Check(line, set); {
 		case errors.Is(err, peers.ErrStranger):
 			j.strangers++
 		case err != nil:
 			return nil, err
 		}
 	}
-	return by(c, j.set), nil
+	return by(c, set), nil
 }
 
 // contradiction says why the bundle does not show what its kind claims.
@@ -182,7 +191,7 @@ func (j *Judgment) markDiffers() error {
 			return nil
 		}
 	}
-	return errors.New("no mark of a founder's node differs from the statement")
+	return errors.New("no mark by a known node's key differs from the statement")
 }
 
 func (j *Judgment) twoRoots() error {
@@ -195,7 +204,7 @@ func (j *Judgment) twoRoots() error {
 		}
 	}
 	if len(j.Guilty) == 0 {
-		return errors.New("no key of the genesis has signed both statements")
+		return errors.New("no known witness key has signed both statements")
 	}
 	return nil
 }
@@ -209,7 +218,27 @@ func (j *Judgment) twoMarks() error {
 			}
 		}
 	}
-	return errors.New("no founder's node has marked two roots")
+	return errors.New("no known node's key has marked two roots")
+}
+
+// suspected says from which size on a key is suspected of having been in wrong
+// hands, if what the bundle has of it lies in that time.
+func (j *Judgment) suspected(g Guilty) (from uint64, yes bool) {
+	for _, k := range j.known.Keys(j.regionOf(g)) {
+		marks := k.Purpose == peers.PurposeNode && k.Node == g.Node
+		cosigns := k.Purpose == peers.PurposeWitness && g.Key == nameOf(peers.HashOf(k.Key.ID()))
+		if (marks || cosigns) && k.Doubtful(j.Size) {
+			return k.SuspectFrom, true
+		}
+	}
+	return 0, false
+}
+
+func (j *Judgment) regionOf(g Guilty) peers.Region {
+	if n, ok := j.known.Node(g.Node); ok {
+		return n.Region
+	}
+	return g.Region
 }
 
 // named wants everyone accused to be proven something of.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
 	"github.com/xinqiao/creditgw/schemas"
 )
@@ -17,7 +18,7 @@ import (
 // somebody else what it claims.
 func (w *world) judged(raw []byte, guilty []Guilty) {
 	w.t.Helper()
-	j := Judge(raw, w.genesis, readMark)
+	j := Judge(raw, w.genesis, nil, anyMark)
 	if !j.Holds || !slices.Equal(j.Guilty, guilty) || len(j.Proven) == 0 || len(j.NotProven) == 0 {
 		w.t.Errorf("a bundle as it was kept: %+v", j)
 	}
@@ -117,7 +118,7 @@ func TestABundleIsJudgedByItsSignatures(t *testing.T) {
 			return w.contradiction("guilty", three...)
 		}, "CONTRADICT"},
 	} {
-		j := Judge(must(json.Marshal(c.make())), w.genesis, readMark)
+		j := Judge(must(json.Marshal(c.make())), w.genesis, nil, anyMark)
 		last := j.Findings[len(j.Findings)-1]
 		if failed := last.Cause != nil; failed != (c.want != "") || failed && last.Code != c.want || j.Holds == failed {
 			t.Errorf("%s: %+v", name, j)
@@ -128,6 +129,9 @@ func TestABundleIsJudgedByItsSignatures(t *testing.T) {
 	}
 }
 
+// anyMark believes marks, whose signatures the consensus knows.
+func anyMark(raw []byte, _ peers.Known) (Mark, error) { return readMark(raw) }
+
 // A region that signed with a key from after the founding is not taken for one
 // that did not sign: the judgment says what it could not judge.
 func TestAJudgmentSaysWhatItCouldNotJudge(t *testing.T) {
@@ -136,20 +140,63 @@ func TestAJudgmentSaysWhatItCouldNotJudge(t *testing.T) {
 	other := must(peers.ParseCheckpoint([]byte(e.Other)))
 	other = other.With(must(other.Cosign("130000", later.keys["130000"], time.Unix(1000, 0))))
 	e.Other = string(other.Marshal())
-	j := Judge(must(json.Marshal(e)), w.genesis, readMark)
+	j := Judge(must(json.Marshal(e)), w.genesis, nil, anyMark)
 	told := slices.ContainsFunc(j.NotProven, func(s schemas.Text) bool { return strings.Contains(s.EN, "1 signatures were not judged") })
 	if !j.Holds || !told {
 		t.Errorf("%+v", j)
 	}
 }
 
+// A key was stolen, has signed two statements and is revoked. It is proven what it
+// has signed, and said that its owner need not have.
+func TestAStolenKeyIsSaidToBeSuspect(t *testing.T) {
+	w := newWorld(t)
+	e := w.contradiction(KindTwoRoots, "120000")
+	e.Guilty = []Guilty{guiltyOf(w.signOwn(&e, "120000")[0])}
+	id := w.keys["120000"].Public().ID()
+	members := w.revoked(peers.Change{Change: peers.ChangeKeyRevoke, Region: "120000", Purpose: "witness", KeyID: id[:], SuspectFrom: 2})
+	said := func(members []byte) bool {
+		j := Judge(must(json.Marshal(e)), w.genesis, members, anyMark)
+		if !j.Holds || !slices.Equal(j.Guilty, e.Guilty) {
+			t.Errorf("%+v", j)
+		}
+		return slices.ContainsFunc(j.NotProven, func(s schemas.Text) bool { return strings.Contains(s.EN, "is suspect from ledger size 2 on") })
+	}
+	if said(nil) || !said(members) {
+		t.Errorf("by the genesis alone %v, by the members file %v", said(nil), said(members))
+	}
+}
+
+// revoked is the members file as of size 14, after three regions have decided on
+// a change of the witnesses by leaves 10 to 12.
+func (w *world) revoked(c peers.Change) []byte {
+	d := must(peers.NewDirectory(w.genesis))
+	before, body := d.Witnesses(), must(peers.EncodeProposal(c))
+	d = must(d.With(10, "110000", peers.KindPropose, body))
+	for i, r := range []peers.Region{"130000", "140000"} {
+		d = must(d.With(11+uint64(i), r, peers.KindApprove, must(peers.EncodeApproval(10, sm.Sum(body)))))
+	}
+	checkpoint := func(size uint64) peers.Checkpoint {
+		at := peers.Checkpoint{Ledger: d.Ledger(), Size: size, Root: sm.Sum([]byte("root")), Directory: d.Root()}
+		for _, r := range []peers.Region{"110000", "130000", "140000"} {
+			at = at.With(must(at.Cosign(r, w.keys[r], time.Unix(3000, 0))))
+		}
+		return at
+	}
+	return must(peers.Chain{
+		Checkpoint: string(checkpoint(14).Marshal()), Roster: must(d.MarshalBinary()),
+		Handovers: []peers.Handover{must(peers.NewHandover(before, d.Witnesses(), d.Records(), checkpoint(13)))},
+	}.Marshal())
+}
+
 func FuzzJudge(f *testing.F) {
 	g := must(peers.ParseGenesis(must(os.ReadFile(filepath.Join("testdata", "genesis.json")))))
+	members := must(os.ReadFile(filepath.Join("testdata", "members.proof")))
 	for _, name := range must(filepath.Glob(filepath.Join("testdata", "*.json"))) {
 		f.Add(must(os.ReadFile(name)))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		j := Judge(raw, &g, readMark)
+		j := Judge(raw, &g, members, anyMark)
 		if j.Holds && !IsEvidence(raw) {
 			t.Error("it holds, and is not known for a bundle")
 		}

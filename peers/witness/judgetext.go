@@ -23,8 +23,11 @@ var (
 	stepGenesis = step{"GENESIS",
 		schemas.Text{ZH: "创世文件有全体创始地区的签名，证据属于该账本", EN: "every founder signed the genesis, and the bundle is of its ledger"},
 		schemas.Text{ZH: "创世文件缺少有效签名，或证据属于另一账本", EN: "the genesis lacks a valid signature of a founder, or the bundle is of another ledger"}}
+	stepMembers = step{"MEMBERS",
+		schemas.Text{ZH: "成员文件自创世文件起逐次可证", EN: "the members file follows from the genesis, change by change"},
+		schemas.Text{ZH: "成员文件不能由创世文件证明", EN: "the members file does not follow from the genesis"}}
 	stepSigned = step{"SIGNED",
-		schemas.Text{ZH: "双方陈述中创始密钥的签名都有效", EN: "what founders' keys signed of both statements holds"},
+		schemas.Text{ZH: "双方陈述中已知密钥的签名都有效", EN: "what known keys signed of both statements holds"},
 		schemas.Text{ZH: "有一项签名无效", EN: "a signature does not hold"}}
 	stepContradiction = step{"CONTRADICT",
 		schemas.Text{ZH: "签过的内容彼此矛盾，与证据种类相符", EN: "what was signed contradicts, as the bundle's kind says"},
@@ -74,12 +77,22 @@ func (j *Judgment) doubt() {
 	} else {
 		j.leave("是谁使用了该密钥", "who used the key")
 	}
+	for _, g := range j.Guilty {
+		if from, yes := j.suspected(g); yes {
+			j.leave("该签名出自密钥的主人：地区 %[1]s 的密钥后来被撤销，自账本长度 %[2]d 起可疑",
+				"that the key was in its owner's hands: one of region %[1]s was revoked later, and is suspect from ledger size %[2]d on", j.regionOf(g), from)
+		}
+	}
 	if !slices.Contains(j.ownBy, j.Region) && j.Kind != KindTwoMarks {
 		j.leave("地区 %[1]s 节点自己的陈述：没有它的签名，只是其一面之词", "what the node of region %[1]s states itself: it has not signed it, and it is its word only", j.Region)
 	}
 	if j.strangers > 0 {
-		j.leave("%[1]d 项签名未作判断：签名密钥不是创始密钥（可能是之后加入或轮换的），须按账本的目录核对",
-			"%[1]d signatures were not judged: their keys are not the founders' (they may have joined or been rotated later); the ledger's directory has them", j.strangers)
+		j.leave("%[1]d 项签名未作判断：截至账本长度 %[2]d 所知的成员中，签名密钥在该处无效或没有（可能是之后加入或轮换的）；向任一地区取较新的成员文件（creditctl member proof），用 --members 再核验一次",
+			"%[1]d signatures were not judged: of the members known as of ledger size %[2]d their keys were not good there, or are nobody's (they may have joined or been rotated later); get a newer members file from any region (creditctl member proof) and verify again with --members", j.strangers, j.known.Size)
+	}
+	if j.Size > j.known.Size {
+		j.leave("这些密钥在账本长度 %[1]d 处是否仍有效：成员变更只知道到长度 %[2]d；成员文件（--members）给出之后的变更",
+			"whether these keys were still good at ledger size %[1]d: changes of members are known up to size %[2]d; a members file (--members) shows later ones", j.Size, j.known.Size)
 	}
 	j.leave("发生的时间：证据上的时间只是写下它的节点的说法", "when it happened: the time in the bundle is the word of the node that wrote it")
 }
