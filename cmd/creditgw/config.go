@@ -91,7 +91,9 @@ func readConfig(file string) (config, []text, error) {
 		}
 	}
 	if err := v.Unmarshal(&c); err != nil {
-		faults = append(faults, text{"值的类型不对：" + err.Error(), "a value of the wrong type: " + err.Error()})
+		_, which, _ := strings.Cut(err.Error(), "\n\n") // behind a line that says that there are some
+		which = strings.ReplaceAll(which, "\n", "; ")
+		faults = append(faults, text{"值的类型不对：" + which, "a value of the wrong type: " + which})
 	}
 	return c, faults, nil
 }
@@ -157,6 +159,11 @@ func (p *program) configCommand() *cobra.Command {
 				var exit *exitError
 				errors.As(err, &exit)
 				return &exitError{Code: exitInvalid, Cause: exit.Cause}
+			}
+			if p.JSON {
+				return p.PrintJSON(struct {
+					Sound bool `json:"sound"`
+				}{true})
 			}
 			_, err := fmt.Fprintln(p.Out, p.Say(text{"配置无误", "the configuration is sound"}))
 			return err
