@@ -1,9 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"log/slog"
 	"math"
 	"testing"
 	"time"
@@ -17,29 +14,12 @@ import (
 func TestClocksApartMakeOneLedger(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
-	p, _, _ := testProgram(nil)
-	p.now = time.Now
-	d, err := p.foundDemo(t.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, d, s := newDemo(t)
 	for i, wrong := range []time.Duration{-day, 0, day, 400 * day} {
 		d.regions[i].cfg.Clock = func() time.Time { return d.clock.Now().Add(wrong) }
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- d.run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := errors.Join(<-ended, d.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	s, err := openSamples("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	report, err := p.tell(ctx, d, s) // it compares the roots
+	keepRunning(t, d)
+	report, err := p.tell(t.Context(), d, s) // it compares the roots
 	if err != nil {
 		t.Fatal(err)
 	}

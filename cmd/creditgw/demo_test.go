@@ -191,8 +191,8 @@ func allRows(t *testing.T, c *httpapi.Client, submission string) []httpapi.Row {
 	}
 }
 
-// startDemo founds four regions with the sample registers and nothing else.
-func startDemo(t *testing.T) (*demo, samples) {
+// newDemo founds the four regions of a demonstration.
+func newDemo(t *testing.T) (*program, *demo, samples) {
 	t.Helper()
 	p, _, _ := testProgram(nil)
 	p.now = time.Now
@@ -200,19 +200,34 @@ func startDemo(t *testing.T) (*demo, samples) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- d.run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := errors.Join(<-ended, d.Close()); err != nil {
-			t.Error(err)
-		}
-	})
 	s, err := openSamples("")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p, d, s
+}
+
+// keepRunning runs the regions until the test ends; why they end earlier comes on
+// ended.
+func keepRunning(t *testing.T, d *demo) (ended <-chan error) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	end := make(chan error, 1)
+	go func() { end <- d.run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-end, d.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return end
+}
+
+// startDemo founds four regions with the sample registers and nothing else.
+func startDemo(t *testing.T) (*demo, samples) {
+	t.Helper()
+	_, d, s := newDemo(t)
+	ended := keepRunning(t, d)
 	for _, r := range d.regions {
 		select {
 		case <-r.up:

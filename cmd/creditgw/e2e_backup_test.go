@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,12 +108,8 @@ func TestALostNodeIsRestoredAsAnotherOne(t *testing.T) {
 	}
 
 	// The other three let it in; the second change ends the lost node's keys.
-	rest := &cluster{t: t, dir: c.dir, nodes: slices.DeleteFunc(slices.Clone(c.nodes), func(n *gateway) bool { return n == lost })}
-	rest.decide(readChange(t, lost, nodeAddName))
-	lost.start()
-	lost.awaitReady()
-	lost.awaitSize(rest.nodes[0].size())
-	rest.decide(readChange(t, lost, promoteName))
+	rest := c.without(lost)
+	rest.admit(lost)
 	lost.stop()
 	lost.start()
 	lost.awaitReady()
@@ -129,6 +124,17 @@ func TestALostNodeIsRestoredAsAnotherOne(t *testing.T) {
 	}
 	newPhone(home).await(lost.submit(exchange.WaitCommitted, lost.notices(home.region, 3)...)...)
 	c.agree()
+}
+
+// admit lets a node in that was made in the place of another one, and has it take
+// the region over.
+func (c *cluster) admit(n *gateway) {
+	c.t.Helper()
+	c.decide(readChange(c.t, n, nodeAddName))
+	n.start()
+	n.awaitReady()
+	n.awaitSize(c.nodes[0].size())
+	c.decide(readChange(c.t, n, promoteName))
 }
 
 // A node was stopped because its ledger is not the others'. Its region comes back
@@ -163,13 +169,9 @@ func TestAStoppedRegionRejoinsByResync(t *testing.T) {
 		}
 	}
 
-	rest := &cluster{t: t, dir: c.dir, nodes: slices.DeleteFunc(slices.Clone(c.nodes), func(g *gateway) bool { return g == n })}
+	rest := c.without(n)
 	n.dir = to
-	rest.decide(readChange(t, n, nodeAddName))
-	n.start()
-	n.awaitReady()
-	n.awaitSize(rest.nodes[0].size())
-	rest.decide(readChange(t, n, promoteName))
+	rest.admit(n)
 	n.stop()
 	n.start()
 	n.awaitReady()

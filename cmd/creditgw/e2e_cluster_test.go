@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -76,6 +77,11 @@ func newCluster(t *testing.T) *cluster {
 	}
 	c.found()
 	return c
+}
+
+// without is the cluster of the others.
+func (c *cluster) without(one *gateway) *cluster {
+	return &cluster{t: c.t, dir: c.dir, nodes: slices.DeleteFunc(slices.Clone(c.nodes), func(n *gateway) bool { return n == one })}
 }
 
 // serve starts the nodes and imports the registers.

@@ -25,7 +25,7 @@ func TestServeWhileTheLeaderHoldsOneRegionBack(t *testing.T) {
 		n.env = append(n.env, "CREDITGW_NETWORK=wan")
 	}
 	hostile := c.region("140000")
-	rest := &cluster{t: t, dir: c.dir, nodes: slices.DeleteFunc(slices.Clone(c.nodes), func(n *gateway) bool { return n == hostile })}
+	rest := c.without(hostile)
 	x := newCensor(t, hostile)
 	rest.serve()
 	x.lead(t, rest)

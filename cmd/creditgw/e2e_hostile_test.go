@@ -33,7 +33,7 @@ func TestServeRefusesAHostileMember(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	hostile := c.region("140000")
-	rest := &cluster{t: t, dir: c.dir, nodes: slices.DeleteFunc(slices.Clone(c.nodes), func(n *gateway) bool { return n == hostile })}
+	rest := c.without(hostile)
 	victim := rest.nodes[0]
 	for _, n := range c.nodes {
 		n.submit(exchange.WaitCommitted, n.notices(c.follower(n).region, 3)...)

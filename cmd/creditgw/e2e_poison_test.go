@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -30,7 +29,7 @@ func TestServeRefusesAPoisonedSnapshot(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	hostile := c.region("140000")
-	rest := &cluster{t: t, dir: c.dir, nodes: slices.DeleteFunc(slices.Clone(c.nodes), func(n *gateway) bool { return n == hostile })}
+	rest := c.without(hostile)
 	for _, n := range c.nodes {
 		n.submit(exchange.WaitCommitted, n.notices(c.follower(n).region, 3)...)
 	}

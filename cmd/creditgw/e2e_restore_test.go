@@ -131,11 +131,7 @@ func TestABackupUnderLoadLosesNothing(t *testing.T) {
 	fresh := lost.restore(file)
 	fresh.tokens[exchange.RoleApp] = lost.tokens[exchange.RoleApp] // the tokens came back with the rest
 	rest := &cluster{t: t, dir: c.dir, nodes: c.nodes[:3]}
-	rest.decide(readChange(t, fresh, nodeAddName))
-	fresh.start()
-	fresh.awaitReady()
-	fresh.awaitSize(origin.size())
-	rest.decide(readChange(t, fresh, promoteName))
+	rest.admit(fresh)
 
 	all := &cluster{t: t, dir: c.dir, nodes: append(rest.nodes[:3:3], fresh)}
 	got := all.settledRecords(fresh)

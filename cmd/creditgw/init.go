@@ -74,13 +74,8 @@ func (p *program) init(f initFlags) error {
 	if err := keys.write(dir, member, p.rand, pass); err != nil {
 		return &message{Text: text{"没有建成密钥目录", "the key directory was not made"}, Cause: err}
 	}
-	config := sampleConfig{Dir: dir, Addr: f.addr, HTTP: f.http}
-	if f.passphraseFile != "" {
-		if config.PassphraseFile, err = filepath.Abs(f.passphraseFile); err != nil {
-			return err
-		}
-	}
-	if err := createFile(filepath.Join(dir, configName), config.render(), 0o644); err != nil {
+	config := sampleConfig{Dir: dir, Addr: f.addr, HTTP: f.http, PassphraseFile: f.passphraseFile}
+	if err := config.write(dir); err != nil {
 		return err
 	}
 	if err := durable.SyncDir(dir); err != nil {

@@ -134,13 +134,8 @@ func (p *program) restoredIdentity(r *restoring, f newNodeFlags, dir string, pas
 			return member, err
 		}
 	}
-	config := sampleConfig{Dir: dir, Addr: f.addr, HTTP: f.http}
-	if f.passphraseFile != "" {
-		if config.PassphraseFile, err = filepath.Abs(f.passphraseFile); err != nil {
-			return member, err
-		}
-	}
-	if err := createFile(filepath.Join(r.dir, configName), config.render(), 0o644); err != nil {
+	config := sampleConfig{Dir: dir, Addr: f.addr, HTTP: f.http, PassphraseFile: f.passphraseFile}
+	if err := config.write(r.dir); err != nil {
 		return member, err
 	}
 	return member, durable.SyncDir(r.dir)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"net"
+	"path/filepath"
 	"strconv"
 	"text/template"
 )
@@ -31,6 +32,18 @@ func (c sampleConfig) Listen() string {
 		return c.Addr
 	}
 	return ":" + port
+}
+
+// write puts the configuration into dir, which becomes c.Dir when all is made. A
+// service is started elsewhere than this command, so the passphrase file is named
+// from the root.
+func (c sampleConfig) write(dir string) (err error) {
+	if c.PassphraseFile != "" {
+		if c.PassphraseFile, err = filepath.Abs(c.PassphraseFile); err != nil {
+			return err
+		}
+	}
+	return createFile(filepath.Join(dir, configName), c.render(), 0o644)
 }
 
 func (c sampleConfig) render() []byte {

@@ -36,18 +36,7 @@ func BenchmarkFoldReceived(b *testing.B) {
 				bj.bind(beijingFirm)
 			}
 			backlog(b, w, benchRecords)
-			bj.follow()
-			last := bj.journal.Last()
-			bj.stop()
-			b.ReportAllocs()
-			records := 0
-			for b.Loop() {
-				book, stop := bj.open(fmt.Sprintf("bench-%d", records), bj.journal)
-				waitFor(b, book, last)
-				stop()
-				records += benchRecords
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(records), "ns/record")
+			bj.refold(b)
 		})
 	}
 }
@@ -55,15 +44,21 @@ func BenchmarkFoldReceived(b *testing.B) {
 // BenchmarkFoldOwn folds records at their origin: accepted, cut, committed.
 func BenchmarkFoldOwn(b *testing.B) {
 	w := newWorld(b)
-	tj := w.members[tianjin]
 	backlog(b, w, benchRecords)
-	tj.follow()
-	last := tj.journal.Last()
-	tj.stop()
+	w.members[tianjin].refold(b)
+}
+
+// refold reads the ledger to its end and then folds the journal again and again
+// from its beginning.
+func (r *region) refold(b *testing.B) {
+	b.Helper()
+	r.follow()
+	last := r.journal.Last()
+	r.stop()
 	b.ReportAllocs()
 	records := 0
 	for b.Loop() {
-		book, stop := tj.open(fmt.Sprintf("bench-%d", records), tj.journal)
+		book, stop := r.open(fmt.Sprintf("bench-%d", records), r.journal)
 		waitFor(b, book, last)
 		stop()
 		records += benchRecords
