@@ -2,7 +2,9 @@ package exchange
 
 import (
 	"context"
+	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/xinqiao/creditgw/schemas/ident"
 )
@@ -20,7 +22,7 @@ func (s *Service) Bind(ctx context.Context, p Principal, uscc string, boundAt ti
 	if ident.CheckUSCC(uscc) != nil {
 		return Fail(KindInvalid, "USCC_CHECK", "统一社会信用代码校验不通过，请核对后重试", "the unified social credit code fails its check")
 	}
-	if len(proof) > 256 {
+	if utf8.RuneCountInString(proof) > 256 {
 		return Fail(KindInvalid, "PROOF", "proof 超过 256 个字符", "proof is over 256 characters")
 	}
 	if bound, err := s.Casebook.Bound(uscc); err != nil || bound {
@@ -83,14 +85,9 @@ func (s *Service) Acknowledge(ctx context.Context, p Principal, acks []Ack) ([]A
 	if len(acks) == 0 || len(acks) > maxAckCall {
 		return nil, Fail(KindInvalid, "ACKS", "acks 应有 1 至 1000 条", "acks must hold 1 to 1000 items")
 	}
-	for _, a := range acks {
-		if a.State.Rank() < 0 || a.State == AckRefused {
-			return nil, Fail(KindInvalid, "ACK_STATE", "state 只能是 delivered、read、acted、failed、unbound",
-				"state must be delivered, read, acted, failed or unbound")
-		}
-		if a.At.Unix() < 0 || !validReason(a.State, a.Reason) {
-			return nil, Fail(KindInvalid, "ACK_REASON", "at 早于 1970 年，或 reason 不是代码（A–Z、0–9、_，仅用于 failed 和 unbound）",
-				"at is before 1970, or reason is not a code (A–Z, 0–9, _; for failed and unbound only)")
+	for i := range acks {
+		if err := checkAck(i, &acks[i]); err != nil {
+			return nil, err
 		}
 	}
 	answers, err := s.Casebook.Judge(acks)
@@ -107,4 +104,23 @@ func (s *Service) Acknowledge(ctx context.Context, p Principal, acks []Ack) ([]A
 		return answers, nil
 	}
 	return answers, s.append(ctx, Event{At: s.Clock(), Acks: &AcksReceived{Acks: known}})
+}
+
+// checkAck judges what the app says, not what it says it of. i is the ack's
+// place in the call: of a thousand, the sender has to find it.
+func checkAck(i int, a *Ack) error {
+	bad := func(code, member, zh, en string) error {
+		where := fmt.Sprintf("acks[%d].%s", i, member)
+		return Fail(KindInvalid, code, where+" "+zh, where+" "+en)
+	}
+	switch {
+	case a.State.Rank() < 0 || a.State == AckRefused:
+		return bad("ACK_STATE", "state", "只能是 delivered、read、acted、failed、unbound", "must be delivered, read, acted, failed or unbound")
+	case a.At.Unix() < 0:
+		return bad("ACK_AT", "at", "早于 1970 年", "is before 1970")
+	case !validReason(a.State, a.Reason):
+		return bad("ACK_REASON", "reason", "应为不超过 64 个字符的代码（A–Z、0–9、_），且仅用于 failed 和 unbound",
+			"must be a code of at most 64 characters (A–Z, 0–9, _), and is for failed and unbound only")
+	}
+	return nil
 }

@@ -68,7 +68,7 @@ func findShown(b buckets, key []byte) (s shown, bound bool, err error) {
 // whose cursor has expired. Seq is that of the reminder's last feed item.
 func (c *Casebook) Reminders(cursor string, limit int) (exchange.Page[exchange.Reminder], error) {
 	page := exchange.Page[exchange.Reminder]{Items: []exchange.Reminder{}}
-	start, err := parsePage(cursor)
+	start, err := parsePage(cursor, len(reminderKey(0, exchange.StageIssued)))
 	if err != nil {
 		return page, err
 	}

@@ -15,13 +15,15 @@ const maxPageCursor = 128
 // pageCursor names the key at which a list goes on.
 func pageCursor(key []byte) string { return base64.RawURLEncoding.EncodeToString(key) }
 
-// parsePage reads a cursor; "" is the beginning.
-func parsePage(cursor string) ([]byte, error) {
+// parsePage reads a cursor whose key has size bytes, 0: any number; "" is the
+// beginning. A list must not take another's cursor, or one of the feed, for its
+// own end.
+func parsePage(cursor string, size int) ([]byte, error) {
 	if len(cursor) > maxPageCursor {
 		return nil, errCursor()
 	}
 	key, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil {
+	if err != nil || size > 0 && len(key) != size && len(key) > 0 {
 		return nil, errCursor()
 	}
 	return key, nil

@@ -69,7 +69,7 @@ func (c *Casebook) complete(b buckets, r *found) error {
 // short, or empty, before the list ends.
 func (c *Casebook) Records(filter exchange.RecordFilter, cursor string, limit int) (exchange.Page[exchange.RecordView], error) {
 	page := exchange.Page[exchange.RecordView]{Items: []exchange.RecordView{}}
-	start, err := parsePage(cursor)
+	start, err := parsePage(cursor, 8)
 	if err != nil {
 		return page, err
 	}

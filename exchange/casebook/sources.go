@@ -62,7 +62,7 @@ func (c *Casebook) Source(submitter, kind string) (view exchange.Source, err err
 // Sources lists every source, by USCC and kind.
 func (c *Casebook) Sources(cursor string, limit int) (exchange.Page[exchange.Source], error) {
 	var page exchange.Page[exchange.Source]
-	after, err := parsePage(cursor)
+	after, err := parsePage(cursor, 0)
 	if err != nil {
 		return page, err
 	}

@@ -216,9 +216,17 @@ func TestPages(t *testing.T) {
 	if len(local.Items) != 3 {
 		t.Errorf("%d local records", len(local.Items))
 	}
-	for _, cursor := range []string{"!", "AAAA", "AAECAwQFBgcICQoLDA0ODxARERERERERERERERERERERERERERER"} {
-		if _, err := tj.book.Rows("s-1", cursor, 5); err == nil {
-			t.Errorf("cursor %q is taken", cursor)
+	// Also one of another list or of the feed, which would be taken for the end.
+	for _, cursor := range []string{"!", "AAAA", "AAECAwQFBgcICQoLDA0ODxARERERERERERERERERERERERERERER", "AQAAAAAAAAECAAAAAGcpbhA"} {
+		for list, read := range map[string]func() error{
+			"rows":           func() error { _, err := tj.book.Rows("s-1", cursor, 5); return err },
+			"records":        func() error { _, err := tj.book.Records(exchange.RecordFilter{}, cursor, 5); return err },
+			"open reminders": func() error { _, err := tj.book.Reminders(cursor, 5); return err },
+		} {
+			var e *exchange.Error
+			if err := read(); !errors.As(err, &e) || e.Code != "CURSOR" {
+				t.Errorf("%s: cursor %q: %v", list, cursor, err)
+			}
 		}
 	}
 }

@@ -182,12 +182,9 @@ func (c *Casebook) Rows(id, cursor string, limit int) (exchange.Page[exchange.Ro
 }
 
 func parsePlace(cursor string) (place, error) {
-	raw, err := parsePage(cursor)
+	raw, err := parsePage(cursor, 16)
 	if err != nil || len(raw) == 0 {
 		return place{}, err
-	}
-	if len(raw) != 16 {
-		return place{}, errCursor()
 	}
 	row := number(raw)
 	if row > 1<<20 {
@@ -250,7 +247,7 @@ func (c *Casebook) acceptedView(v *exchange.RowView, row *exchange.Row, private 
 // Submitter narrow it.
 func (c *Casebook) Quarantine(filter exchange.RecordFilter, cursor string, limit int) (exchange.Page[exchange.QuarantineItem], error) {
 	page := exchange.Page[exchange.QuarantineItem]{Items: []exchange.QuarantineItem{}}
-	start, err := parsePage(cursor)
+	start, err := parsePage(cursor, 0)
 	if err != nil {
 		return page, err
 	}

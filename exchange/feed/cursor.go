@@ -78,8 +78,8 @@ func malformed() error {
 func expired() error {
 	e := exchange.Fail(exchange.KindGone, "CURSOR_EXPIRED", "cursor 已失效（有效期30天）", "the cursor has expired; it lives for 30 days")
 	e.Hint = schemas.Text{
-		ZH: "请用 ?state=open 取回全部未办提醒，再从其返回的 cursor 继续",
-		EN: "take the open reminders with ?state=open and go on from the cursor it gives",
+		ZH: "请用 ?state=open 取回全部未办提醒，再以首页的 resume 为 cursor 继续拉取",
+		EN: "take the open reminders with ?state=open and go on with the first page's resume as cursor",
 	}
 	return e
 }

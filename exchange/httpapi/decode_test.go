@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -34,6 +35,29 @@ func TestDecodeJSONIsStrict(t *testing.T) {
 		var v Acks
 		if got := decodeJSON([]byte(body), &v) == nil; got != ok {
 			t.Errorf("%.60q: %v, want %v", body, got, ok)
+		}
+	}
+}
+
+// Of a call with a thousand acks the sender learns where it is wrong, and never
+// hears what it wrote.
+func TestBadJSONSaysWhere(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"acks":[{"id":"a","state":7}]}`:                  "member acks.state has the wrong type",
+		`{"acks":[{"id":"a","at":"2026-04-02 09:00:00"}]}`: "a time needs its zone, as in 2026-04-02T09:00:00+08:00",
+		`{"acks":[{"id":"a","at":"2026-04-02T09:00:00"}]}`: "a time needs its zone, as in 2026-04-02T09:00:00+08:00",
+		`{"acks":[{"id":"a","name":"x"}]}`:                 "there is an unknown member",
+		`{"acks":[],"acks":[]}`:                            "a repeated or unknown member (byte 17)",
+		`{"acks":[]]`:                                      "a syntax error (byte 11)",
+		`{"acks":[]} {}`:                                   "something follows the value (byte 14)",
+		`{"acks":` + strings.Repeat("[", 9):                "it is nested too deeply (byte 16)",
+		"\xff":                                             "it is not UTF-8",
+		`[1]`:                                              "a value has the wrong type",
+	} {
+		var v Acks
+		var e *exchange.Error
+		if err := decodeJSON([]byte(body), &v); !errors.As(err, &e) || !strings.HasSuffix(e.Text.EN, ": "+want) {
+			t.Errorf("%q: %v, want %s", body, err, want)
 		}
 	}
 }

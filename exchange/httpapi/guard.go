@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -34,8 +36,15 @@ func (a *API) guard(t route) http.Handler {
 		var e *exchange.Error
 		if err != nil {
 			e = fault(err)
-			if out.status == 0 && r.Context().Err() == nil {
-				refuse(out, r, id, err)
+			if out.status == 0 {
+				// Also when the request's context has ended: a sender who was too slow
+				// may still listen, and what nobody answers the server calls 200. Who
+				// has left is counted as such.
+				to := http.ResponseWriter(out)
+				if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+					to = w
+				}
+				refuse(to, r, id, err)
 			}
 		}
 		a.account(r, t, p, out, e, id, time.Since(began))
@@ -129,8 +138,14 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, p exchange.Principa
 	if stopped := a.Stopped(); stopped != nil && !t.public && !t.always {
 		return stopped
 	}
-	if t.method == http.MethodGet && !t.public {
+	switch {
+	case t.public || t.ownQuery:
+	case t.method == http.MethodGet:
 		if err := a.freshen(r); err != nil {
+			return err
+		}
+	default:
+		if err := parameters(r).err; err != nil {
 			return err
 		}
 	}

@@ -123,6 +123,35 @@ func TestNoRoute(t *testing.T) {
 	refused(t, n.do(request("operator", "PUT", "/v1/registers/calendars", "[]")), 404, "NOT_FOUND")
 }
 
+// A parameter that a route does not have is refused by every route, for a
+// dry_run that is passed over is a run; what there is instead is said.
+func TestUnknownParametersAreRefused(t *testing.T) {
+	n := newNode(t)
+	path := strings.NewReplacer("{uscc}", firmUSCC, "/keys/{id}", "/keys/"+strings.Repeat("0", 32), "/submissions/{id}", "/submissions/"+submission,
+		"{id}", recordID.String(), "{index}", "7", "{register}", "firms")
+	for route, item := range document(t, n).Paths.Map() {
+		for method, operation := range item.Operations() {
+			if operation.Security != nil && len(*operation.Security) == 0 {
+				continue // public
+			}
+			for _, role := range exchange.Roles {
+				w := n.do(request(role, method, path.Replace(route)+"?dry-run=true", ""))
+				if w.Code == 403 {
+					continue
+				}
+				if p := refused(t, w, 400, "UNKNOWN_PARAMETER"); p.Hint == "" {
+					t.Errorf("%s %s does not say what it takes", method, route)
+				}
+				break
+			}
+		}
+	}
+	refused(t, n.do(request("app", "DELETE", "/v1/subscriptions/"+firmUSCC+"?min_size=5", "")), 400, "UNKNOWN_PARAMETER")
+	if p := refused(t, n.get("app", "/v1/reminders?since=1", "Accept-Language", "en"), 400, "UNKNOWN_PARAMETER"); p.Hint != "it takes cursor, limit, wait, state, min_size, read" {
+		t.Errorf("hint %q", p.Hint)
+	}
+}
+
 func TestTokenIsThrottledAlone(t *testing.T) {
 	n := newNode(t, func(c *httpapi.Config) { c.Rate, c.Burst = 0.001, 2 })
 	for range 2 {

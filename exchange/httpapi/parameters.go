@@ -5,11 +5,13 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/peers"
+	"github.com/xinqiao/creditgw/schemas"
 	"github.com/xinqiao/creditgw/schemas/ident"
 )
 
@@ -21,7 +23,8 @@ const (
 
 // query is a request's query string, read strictly: a parameter that the route
 // doesn't know, or one given twice, is refused, for a misspelt filter must not
-// widen what it should narrow. The first fault stays.
+// widen what it should narrow, nor a dry_run in a place that has none be a run.
+// The first fault stays.
 type query struct {
 	values url.Values
 	err    error
@@ -35,11 +38,14 @@ func parameters(r *http.Request, known ...string) *query {
 		q.err = invalid("PARAMETER", "查询字符串无法解析", "the query string can't be parsed")
 		return q
 	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		known = slices.Concat(known, everyRead)
+	}
 	for name, given := range values {
-		if !slices.Contains(known, name) && !slices.Contains(everyRead, name) {
-			q.err = invalid("UNKNOWN_PARAMETER", "有未知的查询参数", "there is an unknown query parameter")
+		if !slices.Contains(known, name) {
+			q.fault(unknownParameter(known))
 		} else if len(given) > 1 {
-			q.err = badParameter(name, "单一的值", "given once")
+			q.fail(name, "单一的值", "given once")
 		}
 	}
 	return q
@@ -48,10 +54,22 @@ func parameters(r *http.Request, known ...string) *query {
 // everyRead names the parameters that every read takes: freshness in fresh.go.
 var everyRead = []string{"min_size", "read"}
 
-func (q *query) fail(name, zh, en string) {
+func (q *query) fail(name, zh, en string) { q.fault(badParameter(name, zh, en)) }
+
+func (q *query) fault(err error) {
 	if q.err == nil {
-		q.err = badParameter(name, zh, en)
+		q.err = err
 	}
+}
+
+// unknownParameter says which names there are; the one given may be anything.
+func unknownParameter(known []string) error {
+	e := exchange.Fail(exchange.KindInvalid, "UNKNOWN_PARAMETER", "有未知的查询参数", "there is an unknown query parameter")
+	e.Hint = schemas.Text{ZH: "此地址不带查询参数", EN: "this address takes none"}
+	if len(known) > 0 {
+		e.Hint = schemas.Text{ZH: "此地址的参数：" + strings.Join(known, "、"), EN: "it takes " + strings.Join(known, ", ")}
+	}
+	return e
 }
 
 func (q *query) text(name string, max int) string {
@@ -66,7 +84,7 @@ func (q *query) text(name string, max int) string {
 func (q *query) oneOf(name string, words ...string) string {
 	v := q.values.Get(name)
 	if v != "" && !slices.Contains(words, v) {
-		q.fail(name, "其允许值之一", "one of its words")
+		q.fail(name, " "+strings.Join(words, " 或 "), strings.Join(words, " or "))
 		return ""
 	}
 	return v

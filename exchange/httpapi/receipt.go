@@ -49,9 +49,6 @@ func attach(w http.ResponseWriter, media, name string, file []byte) error {
 // statement gives what this region stated of a subject, or asks for it: a
 // subject that has no place yet is in the next anchor.
 func (a *API) statement(w http.ResponseWriter, r *http.Request, p exchange.Principal) error {
-	if q := parameters(r); q.err != nil {
-		return q.err
-	}
 	uscc, err := pathUSCC(r)
 	if err != nil {
 		return err

@@ -33,9 +33,6 @@ func (a *API) importSources(w http.ResponseWriter, r *http.Request, p exchange.P
 func importRows[T any](w http.ResponseWriter, r *http.Request, p exchange.Principal, name string,
 	read func(io.Reader, func(T) error) (register.Result, error), write func(context.Context, exchange.Principal, []T) error,
 ) error {
-	if q := parameters(r); q.err != nil {
-		return q.err
-	}
 	if err := requireFile(r, MediaCSV, MediaXLSX, MediaJSON, MediaFile); err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"regexp"
 	"time"
 
 	"github.com/xinqiao/creditgw/exchange"
@@ -87,9 +86,6 @@ func translate(items []exchange.Reminder, lang string) {
 	}
 }
 
-// ackReason is a code. Free text could name a person.
-var ackReason = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,64}$`)
-
 func (a *API) acknowledge(w http.ResponseWriter, r *http.Request, p exchange.Principal) error {
 	body, err := readJSON[Acks](r)
 	if err != nil {
@@ -98,9 +94,6 @@ func (a *API) acknowledge(w http.ResponseWriter, r *http.Request, p exchange.Pri
 	now := a.Clock()
 	acks := make([]exchange.Ack, len(body.Acks))
 	for i, ack := range body.Acks {
-		if !ackReason.MatchString(ack.Reason) {
-			return invalid("ACK_REASON", "reason 应为不超过 64 个字符的代码", "reason must be a code of at most 64 characters")
-		}
 		acks[i] = exchange.Ack{Reminder: ack.ID, State: ack.State, At: now, Reason: ack.Reason}
 		if ack.At != nil {
 			acks[i].At = *ack.At

@@ -16,6 +16,7 @@ type route struct {
 	public       bool            // without a token
 	always       bool            // also on a node that has stopped serving
 	body         int64           // largest body in bytes; 0: none is read
+	ownQuery     bool            // a write with query parameters, which its handler reads; the others have none
 	handle       handler
 }
 
@@ -44,7 +45,7 @@ var (
 // handlers narrow it. An auditor reads and never writes.
 func (a *API) routes() []route {
 	return []route{
-		{method: "POST", path: "/v1/submissions", roles: entry, body: exchange.MaxSubmission, handle: a.submit},
+		{method: "POST", path: "/v1/submissions", roles: entry, body: exchange.MaxSubmission, ownQuery: true, handle: a.submit},
 		{method: "GET", path: "/v1/submissions/{id}", roles: readers, handle: a.submission},
 		{method: "GET", path: "/v1/submissions/{id}/rows", roles: readers, handle: a.rows},
 		{method: "GET", path: "/v1/submissions/{id}/rejects.xlsx", roles: correctors, handle: a.rejects},

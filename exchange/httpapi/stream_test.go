@@ -1,7 +1,9 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -153,6 +155,21 @@ func TestReadTimeoutEndsSendersNotWaiters(t *testing.T) {
 		_, err = io.Copy(io.Discard, conn)
 		if waited := time.Since(began); err != nil || waited > server.ReadHeaderTimeout+time.Second {
 			t.Errorf("the slow sender was connected for %s: %v", waited, err)
+		}
+
+		// A body that never ends is no success.
+		conn, _ = w.dial(t.Context(), "", "")
+		if _, err := io.WriteString(conn, "POST /v1/reminders/acks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer app\r\n"+
+			"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var problem httpapi.Problem
+		if err := json.NewDecoder(answer.Body).Decode(&problem); err != nil || answer.StatusCode != 400 || problem.Code != "BODY_INCOMPLETE" {
+			t.Errorf("half a body is answered %s %+v, %v", answer.Status, problem, err)
 		}
 		transport.CloseIdleConnections()
 		server.Close()
