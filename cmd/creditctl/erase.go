@@ -46,7 +46,7 @@ func (p *program) eraseCommand() *cobra.Command {
 
 // showErasure prints what each region says of a record's end.
 func (p *program) showErasure(line func(name text, value any), v exchange.ErasureView) {
-	line(text{"清除原因", "erased because"}, v.Reason)
+	line(text{"清除原因", "erased because"}, named(p, reasonNames, v.Reason))
 	line(text{"下令时间", "ordered"}, v.OrderedAt.Format(time.DateTime))
 	for _, r := range v.Regions {
 		region := string(r.Region)

@@ -39,12 +39,14 @@ func (p *program) showRecord(r httpapi.Record) error {
 	line := func(name text, value any) { fmt.Fprintf(table, "%s\t%v\n", p.Say(name), value) }
 	line(text{"记录", "record"}, r.ID)
 	line(text{"类别", "kind"}, r.Kind)
-	line(text{"状态", "state"}, p.stateName(r.State))
+	line(text{"状态", "state"}, named(p, stateNames, r.State))
 	if r.Code != "" {
 		line(text{"原因", "reason"}, r.Code)
 	}
 	line(text{"来源地区", "origin"}, r.Origin)
-	line(text{"接收地区", "recipients"}, r.Recipients)
+	for _, to := range r.Recipients {
+		line(text{"接收地区", "recipient"}, to)
+	}
 	line(text{"报送时间", "issued"}, r.IssuedAt.Format(time.DateTime))
 	if r.Index != nil {
 		line(text{"账本序号", "leaf"}, *r.Index)
@@ -53,7 +55,7 @@ func (p *program) showRecord(r httpapi.Record) error {
 		line(text{"报送编号", "submission"}, fmt.Sprintf("%s #%d", r.Submission, r.Row))
 	}
 	for _, d := range r.Deliveries {
-		line(text{"送达 " + d.Region, "delivery " + d.Region}, fmt.Sprintf("%s  %s %s", d.State, d.At.Format(time.DateTime), d.Code))
+		line(text{"送达 " + d.Region, "delivery " + d.Region}, fmt.Sprintf("%s  %s %s", named(p, ackNames, d.State), d.At.Format(time.DateTime), d.Code))
 	}
 	if r.Erasure != nil {
 		p.showErasure(line, *r.Erasure)

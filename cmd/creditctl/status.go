@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/xinqiao/creditgw/cmd/command"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/exchange/httpapi"
 )
@@ -66,7 +65,7 @@ func (p *program) showStatus(s httpapi.Status) error {
 	}
 	line(text{"案卷已读", "casebook"}, "%d", s.Followed)
 	if c := s.Check; c != nil {
-		line(text{"自查", "check"}, "%s  %s  %s", p.checkName(c.State), c.Started.In(exchange.Shanghai).Format(time.DateTime), c.Reason)
+		line(text{"自查", "check"}, "%s  %s  %s", named(p, checkNames, c.State), c.Started.In(exchange.Shanghai).Format(time.DateTime), c.Reason)
 		for _, part := range c.Parts {
 			for _, damage := range part.Damage {
 				line(text{"损坏", "DAMAGED"}, "%s: %s", part.Part, damage)
@@ -80,7 +79,7 @@ func (p *program) showStatus(s httpapi.Status) error {
 	}
 	for _, state := range []exchange.State{exchange.StateAccepted, exchange.StateLocal, exchange.StateCommitted, exchange.StateWitnessed, exchange.StateRefused} {
 		if n := s.Counts.Records[state]; n > 0 {
-			line(text{"记录 " + p.stateName(state), "records " + string(state)}, "%d", n)
+			line(text{"记录 " + named(p, stateNames, state), "records " + string(state)}, "%d", n)
 		}
 	}
 	line(text{"外地记录", "opened here"}, "%d", s.Counts.Opened)
@@ -102,42 +101,4 @@ func (p *program) witnessLine(w httpapi.WitnessStatus) string {
 	}
 	age := time.Duration(*w.AgeSeconds * float64(time.Second)).Round(time.Second)
 	return fmt.Sprintf("%d  %s", w.Size, p.Say(text{age.String() + " 前", age.String() + " ago"}))
-}
-
-// checkName is the state of a check as people see it.
-func (p *program) checkName(s httpapi.CheckState) string {
-	if p.Lang != command.Chinese {
-		return string(s)
-	}
-	switch s {
-	case httpapi.CheckRunning:
-		return "进行中"
-	case httpapi.CheckSound:
-		return "完好"
-	case httpapi.CheckDamaged:
-		return "有损坏"
-	case httpapi.CheckFailed:
-		return "没有做成"
-	}
-	return string(s)
-}
-
-// stateName is a state as people see it.
-func (p *program) stateName(s exchange.State) string {
-	if p.Lang != command.Chinese {
-		return string(s)
-	}
-	switch s {
-	case exchange.StateAccepted:
-		return "已受理"
-	case exchange.StateLocal:
-		return "本地"
-	case exchange.StateCommitted:
-		return "已入账"
-	case exchange.StateWitnessed:
-		return "已见证"
-	case exchange.StateRefused:
-		return "未入账"
-	}
-	return string(s)
 }

@@ -182,7 +182,7 @@ func (p *program) showSubmission(s httpapi.Submission, wait exchange.Wait, rejec
 	}
 	if pending > 0 {
 		p.print(text{"其中 %d 条没有等到“%s”：已受理，会自动继续，不必重报", "%d are not %s yet: they are accepted and go on by themselves"},
-			pending, p.stateName(exchange.State(wait)))
+			pending, named(p, stateNames, exchange.State(wait)))
 	}
 	for _, rule := range slices.Sorted(maps.Keys(s.ByRule)) {
 		fmt.Fprintf(p.Out, "  %-22s %d\n", rule, s.ByRule[rule])
