@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"net/url"
 
@@ -48,9 +49,13 @@ func (p *program) explain(err error) string {
 	case errors.As(err, &m):
 		return p.ExplainMessage(m, p.explain)
 	case errors.Is(err, httpapi.ErrUnreachable):
-		return p.Sayf(text{"连不上网关 %s：%v", "can't reach the gateway %s: %v"}, p.url, root(err)) +
-			p.Hint(p.Say(text{"请检查 --url（或 CREDITCTL_URL）和网络；重新执行不会造成重复",
-				"check --url (or CREDITCTL_URL) and the network; running it again doubles nothing"}))
+		hint := text{"请检查 --url（或 CREDITCTL_URL）和网络；重新执行不会造成重复",
+			"check --url (or CREDITCTL_URL) and the network; running it again doubles nothing"}
+		if certificate := new(tls.CertificateVerificationError); errors.As(err, &certificate) {
+			hint = text{"证书由本单位的 CA 签发时，用环境变量 SSL_CERT_FILE 指明 CA 证书",
+				"where the certificate is of a CA of your own, name the CA's in SSL_CERT_FILE"}
+		}
+		return p.Sayf(text{"连不上网关 %s：%v", "can't reach the gateway %s: %v"}, p.url, root(err)) + p.Hint(p.Say(hint))
 	case errors.As(err, &problem):
 		s := problem.Detail + " [" + problem.Code + "]"
 		if problem.Submission != "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -115,6 +116,10 @@ func (c *config) check() (faults []text) {
 	}
 	if (c.HTTP.CertFile == "") != (c.HTTP.KeyFile == "") {
 		fault("http.cert_file, http.key_file", "要么都写，要么都不写", "one needs the other")
+	} else if c.HTTP.CertFile != "" {
+		if _, err := tls.LoadX509KeyPair(c.HTTP.CertFile, c.HTTP.KeyFile); err != nil {
+			fault("http.cert_file, http.key_file", "不能用："+err.Error(), "can't be used: "+err.Error())
+		}
 	}
 	if c.Network != "lan" && c.Network != "wan" {
 		fault("network", strconv.Quote(c.Network)+" 不是 lan 或 wan", strconv.Quote(c.Network)+" is neither lan nor wan")

@@ -40,7 +40,7 @@ func TestANameIsNotListenedOn(t *testing.T) {
 
 func TestConfigNamesEveryFaultAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), configName)
-	file := "dir: /nowhere/at/all\nlisten: nonsense\nnetwork: moon\nlog_level: loud\ncolour: red\ntrust:\n  shadow_verify: 2\n"
+	file := "dir: /nowhere/at/all\nlisten: nonsense\nnetwork: moon\nlog_level: loud\ncolour: red\ntrust:\n  shadow_verify: 2\nhttp:\n  cert_file: nowhere\n  key_file: nowhere\n"
 	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestConfigNamesEveryFaultAtOnce(t *testing.T) {
 	for _, lang := range []command.Language{command.Chinese, command.English} {
 		p := &program{Program: command.Program{Lang: lang}}
 		told := p.Explain(err)
-		for _, key := range []string{"dir", "listen", "network", "log_level", "colour", "trust.shadow_verify"} {
+		for _, key := range []string{"dir", "listen", "network", "log_level", "colour", "trust.shadow_verify", "http.cert_file, http.key_file"} {
 			if !strings.Contains(told, "\n  "+key+p.Say(text{"：", ": "})) {
 				t.Errorf("%q is not named in: %s", key, told)
 			}

@@ -77,6 +77,9 @@ func (p *program) serve(ctx context.Context, file string) error {
 		return errors.Join(&message{Text: text{"占用不了 HTTP 地址", "cannot take the HTTP address"}, Cause: err,
 			Hint: text{"配置键 http.listen：须是本机的地址，TCP 端口空闲", "key http.listen: an address of this host, with a free TCP port"}}, conn.Close())
 	}
+	if at, ok := listener.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && c.HTTP.CertFile == "" {
+		logger.Warn("tokens come here in clear: give a certificate, or put a TLS gateway in front", "http", at.String())
+	}
 	cfg := nodeConfig{
 		Dir: c.Dir, Genesis: genesis, Self: self, Keys: keys, Passphrase: pass, Conn: conn, Wall: time.Now, Rand: rand.Reader,
 		Clock:      func() time.Time { return time.Now().In(exchange.Shanghai) },
