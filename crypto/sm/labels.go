@@ -46,6 +46,8 @@ const (
 	LabelSubject Label = "xinqiao/v1/subject"
 	// LabelHoldings: the salted commitment to a subject's records (a digest).
 	LabelHoldings Label = "xinqiao/v1/holdings"
+	// LabelFeed: what tells one item of a feed from another (a digest).
+	LabelFeed Label = "xinqiao/v1/feed"
 	// LabelEntryID: the derivation of entry ids (a MAC).
 	LabelEntryID Label = "xinqiao/v1/entry-id"
 	// LabelBody: additional data of a sealed body.

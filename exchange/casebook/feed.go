@@ -3,6 +3,7 @@ package casebook
 import (
 	"bytes"
 
+	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/schemas"
 )
@@ -18,37 +19,74 @@ type shown struct {
 	backfill bool
 }
 
-// Feed returns items after seq, in order, with the last seq of the feed. Items
-// of a firm that is no longer bound are passed over.
-func (c *Casebook) Feed(after uint64, limit int) ([]exchange.Reminder, uint64, error) {
+// Feed returns items after seq, in order, and the seq from which to go on:
+// after itself at the end. Items of a firm that is no longer bound are passed
+// over, so that it may get on without an item.
+func (c *Casebook) Feed(after uint64, limit int) (items []exchange.Reminder, next uint64, err error) {
 	var found []shown
-	var last uint64
-	err := c.view(func(b buckets) error {
+	next = after
+	err = c.view(func(b buckets) error {
+		budget := scanLimit
 		cursor := b.feed.Cursor()
-		end, _ := cursor.Last()
-		last = number(end)
-		for key, raw := cursor.Seek(u64(after + 1)); key != nil && len(found) < limit; key, raw = cursor.Next() {
-			var item feedItem
-			if err := decoding.Unmarshal(raw, &item); err != nil {
-				return orDamaged(nil)
-			}
-			s, bound, err := findShown(b, reminderKey(item.Entry, item.Stage))
+		for key, raw := cursor.Seek(u64(after + 1)); key != nil && len(found) < limit && budget > 0; key, raw = cursor.Next() {
+			budget--
+			next = number(key)
+			item, s, bound, err := findItem(b, raw)
 			if err != nil {
 				return err
 			}
 			if !bound {
 				continue
 			}
-			s.seq, s.op, s.backfill = number(key), item.Op, item.Backfill
+			s.seq, s.op, s.backfill = next, item.Op, item.Backfill
 			found = append(found, s)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, 0, err
+		return nil, after, err
 	}
-	items, err := c.renderAll(found)
-	return items, last, err
+	items, err = c.renderAll(found)
+	return items, next, err
+}
+
+// FeedEnd is the seq of the last item, 0 when there is none.
+func (c *Casebook) FeedEnd() (seq uint64, err error) {
+	err = c.view(func(b buckets) error {
+		key, _ := b.feed.Cursor().Last()
+		seq = number(key)
+		return nil
+	})
+	return seq, err
+}
+
+// FeedTag tells the item at seq from whatever stands there in another region's
+// feed, or in this one after a restore: docs/formats/casebook.md. ErrNotFound
+// beyond the end.
+func (c *Casebook) FeedTag(seq uint64) (tag [8]byte, err error) {
+	err = c.view(func(b buckets) error {
+		raw := b.feed.Get(u64(seq))
+		if raw == nil {
+			return exchange.ErrNotFound
+		}
+		_, s, _, err := findItem(b, raw)
+		if err != nil {
+			return err
+		}
+		digest := sm.Sum(sm.LabelFeed.Append(nil), s.Subject, u64(uint64(s.reminder.At)), raw)
+		copy(tag[:], digest[:])
+		return nil
+	})
+	return tag, err
+}
+
+// findItem reads an item of the feed with its reminder.
+func findItem(b buckets, raw []byte) (item feedItem, s shown, bound bool, err error) {
+	if decoding.Unmarshal(raw, &item) != nil {
+		return item, s, false, orDamaged(nil)
+	}
+	s, bound, err = findShown(b, reminderKey(item.Entry, item.Stage))
+	return item, s, bound, err
 }
 
 // findShown reads a reminder with its entry, and whether its firm is bound.

@@ -15,8 +15,14 @@ import (
 
 // Source is where the items are: *casebook.Casebook.
 type Source interface {
-	// Feed returns items after seq, in order, with the last seq of the feed.
-	Feed(after uint64, limit int) ([]exchange.Reminder, uint64, error)
+	// Feed returns items after seq, in order, and the seq from which to go on,
+	// which is after at the end only: a run may be short, or empty, before it.
+	Feed(after uint64, limit int) (items []exchange.Reminder, next uint64, err error)
+	// FeedEnd is the seq of the last item, 0 when there is none.
+	FeedEnd() (uint64, error)
+	// FeedTag tells the item at seq from any other that may stand there, in
+	// another feed or after a restore. exchange.ErrNotFound beyond the end.
+	FeedTag(seq uint64) ([8]byte, error)
 	// Position moves whenever an item may have come; WaitFor waits for that.
 	Position() exchange.Position
 	WaitFor(ctx context.Context, at exchange.Position) error
@@ -51,31 +57,31 @@ func (f *Feed) Pull(ctx context.Context, cursor string, limit int, wait time.Dur
 	limit = min(max(limit, 1), MaxLimit)
 	patience, cancel := context.WithTimeout(ctx, min(max(wait, 0), MaxWait))
 	defer cancel()
-	for {
+	for ctx.Err() == nil {
 		// Taken before the read: whatever comes after the read moves it.
 		seen := f.source.Position()
-		items, next, err := f.read(after, limit)
+		items, next, err := f.source.Feed(after, limit)
 		if err != nil {
 			return page, err
 		}
-		if len(items) > 0 {
-			page.Items, page.Next = items, f.cursor(next)
-			return page, nil
+		if len(items) == 0 && next > after {
+			after = next // past items that are not shown any more
+			continue
 		}
-		if patience.Err() == nil {
-			err = f.source.WaitFor(patience, seen+1)
+		if len(items) == 0 && patience.Err() == nil {
+			if err := f.source.WaitFor(patience, seen+1); err == nil {
+				continue
+			} else if patience.Err() == nil {
+				return page, err
+			}
 		}
-		switch {
-		case ctx.Err() != nil:
-			return page, ctx.Err()
-		case patience.Err() != nil:
-			page.Next = f.cursor(next)
-			return page, nil
-		case err != nil:
+		if ctx.Err() == nil {
+			page.Items = append(page.Items, items...)
+			page.Next, err = f.cursor(next)
 			return page, err
 		}
-		after = next
 	}
+	return page, ctx.Err()
 }
 
 // Stream calls send for each item behind cursor, with the cursor behind that
@@ -87,20 +93,26 @@ func (f *Feed) Stream(ctx context.Context, cursor string, send func(item exchang
 	}
 	for {
 		seen := f.source.Position()
-		items, next, err := f.read(after, MaxLimit)
+		items, next, err := f.source.Feed(after, MaxLimit)
 		if err != nil {
 			return err
 		}
 		for _, item := range items {
-			if err := send(item, f.cursor(item.Seq)); err != nil {
+			cursor, err := f.cursor(item.Seq)
+			if err != nil {
+				return err
+			}
+			if err := send(item, cursor); err != nil {
 				return err
 			}
 		}
-		after = next
-		if len(items) > 0 {
-			continue
+		if next > after {
+			after = next
+			err = ctx.Err()
+		} else {
+			err = f.source.WaitFor(ctx, seen+1)
 		}
-		if err := f.source.WaitFor(ctx, seen+1); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -109,25 +121,9 @@ func (f *Feed) Stream(ctx context.Context, cursor string, send func(item exchang
 // Latest is the cursor behind the last item there is, for a client that takes
 // the open reminders first.
 func (f *Feed) Latest() (string, error) {
-	_, last, err := f.source.Feed(0, 1)
+	end, err := f.source.FeedEnd()
 	if err != nil {
 		return "", err
 	}
-	return f.cursor(last), nil
-}
-
-// read returns a run of items and the seq to go on from. A run shorter than
-// limit has reached the end, also past items that are not shown any more.
-func (f *Feed) read(after uint64, limit int) ([]exchange.Reminder, uint64, error) {
-	items, last, err := f.source.Feed(after, limit)
-	if err != nil {
-		return nil, after, err
-	}
-	if after > last {
-		return nil, after, expired()
-	}
-	if len(items) == limit {
-		return items, items[limit-1].Seq, nil
-	}
-	return items, last, nil
+	return f.cursor(end)
 }
