@@ -2,7 +2,10 @@ package command
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -50,6 +53,19 @@ func TestHelpAndUsageErrorsInChinese(t *testing.T) {
 		code, _, told := run(wrong.args...)
 		if code != ExitUsage || !strings.HasPrefix(told, "错误：用法不对："+wrong.told+"\n提示：xinqiao") {
 			t.Errorf("%v ends with %d: %s", wrong.args, code, told)
+		}
+	}
+}
+
+// What the system refuses ends with one hint, under a message or not.
+func TestWhatTheSystemRefuses(t *testing.T) {
+	p := &Program{Lang: English}
+	for _, refused := range []error{syscall.EACCES, syscall.ENOSPC, syscall.EROFS} {
+		path := &fs.PathError{Op: "open", Path: "f", Err: refused}
+		for _, err := range []error{path, &Message{Text: Text{"写不了", "cannot write"}, Cause: path}, errors.Join(path)} {
+			if told := p.Explain(err); strings.Count(told, "\nhint: ") != 1 {
+				t.Errorf("%v is told as %q", err, told)
+			}
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -69,13 +71,27 @@ func (p *Program) execute(ctx context.Context, root *cobra.Command, args []strin
 }
 
 // Explain renders an error in the language of the program. Causes that come
-// from below are technical and stay in English.
+// from below are technical and stay in English; what the system refuses has a
+// hint.
 func (p *Program) Explain(err error) string {
 	var m *Message
 	if !errors.As(err, &m) {
-		return err.Error()
+		return err.Error() + p.Hint(p.Say(refusal(err)))
 	}
 	return p.ExplainMessage(m, p.Explain)
+}
+
+// refusal is what to do about an error of the system that people meet.
+func refusal(err error) Text {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return Text{"以该文件所属的用户执行此命令", "run this command as the user who owns the file"}
+	case errors.Is(err, syscall.ENOSPC):
+		return Text{"磁盘已满，先腾出空间", "the disk is full: make room first"}
+	case errors.Is(err, syscall.EROFS):
+		return Text{"文件系统是只读的", "the file system is read-only"}
+	}
+	return Text{}
 }
 
 // ExplainMessage renders a message, its cause by explain, and its hint.

@@ -25,10 +25,7 @@ func dialBackup(ctx context.Context, dir string) (*runningBackup, error) {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED): // that of a process that was killed
 		return nil, nil
 	case err != nil:
-		return nil, &message{
-			Text: text{"不能请运行中的节点备份", "cannot ask the running node for a backup"}, Cause: err,
-			Hint: text{"以节点的用户身份运行此命令", "run this command as the node's user"},
-		}
+		return nil, &message{Text: text{"不能请运行中的节点备份", "cannot ask the running node for a backup"}, Cause: err}
 	}
 	return &runningBackup{ctx, conn}, nil
 }

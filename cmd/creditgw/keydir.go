@@ -288,11 +288,8 @@ func cannotOpen(name string, err error) error {
 
 func noKeys(dir string, err error) error {
 	m := &message{Text: text{"读不到密钥目录", "cannot read the key directory"}, Cause: err}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		m.Hint = text{"先运行 creditgw init --dir " + dir, "run creditgw init --dir " + dir + " first"}
-	case errors.Is(err, fs.ErrPermission):
-		m.Hint = text{"以节点的用户执行；" + dir + " 下的一切须归该用户所有", "run this as the node's user, who is to own all of " + dir}
 	}
 	return m
 }
