@@ -156,8 +156,8 @@ var governanceChecks = []mutant{
 	{
 		check: "region in the claim of an agency's key",
 		file:  "peers/agencyclaim.go",
-		old:   `bodyEncoding.Marshal(claimed{c.Region, `,
-		new:   `bodyEncoding.Marshal(claimed{"", `,
+		old:   `detcbor.Marshal(claimed{c.Region, `,
+		new:   `detcbor.Marshal(claimed{"", `,
 		pkg:   "./peers", run: "^TestNobodyRegistersAnothersKey$",
 	},
 	{

@@ -87,11 +87,11 @@ var witnessChecks = []mutant{
 		old: `return nil, err
 		}
 	}
-	return by(c, j.set), nil`,
+	return by(c, set), nil`,
 		new: `continue
 		}
 	}
-	return by(c, j.set), nil`,
+	return by(c, set), nil`,
 		pkg: "./peers/witness", run: "^TestABundleIsJudgedByItsSignatures$",
 	},
 	{
