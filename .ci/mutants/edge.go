@@ -37,4 +37,25 @@ var edgeChecks = []mutant{
 		new:   `_ = http.MaxBytesReader`,
 		pkg:   "./exchange/httpapi", run: "^TestBodiesAreBounded$",
 	},
+	{
+		check: "length of a token of a workbook",
+		file:  "schemas/tabular/xlsxwalk.go",
+		old:   `budget.left = limits.Record`,
+		new:   `budget.left = int(limits.Unzipped)`,
+		pkg:   "./schemas/tabular", run: "^TestRefused$",
+	},
+	{
+		check: "blank cells beyond the columns",
+		file:  "schemas/tabular/xlsxrows.go",
+		old:   `return h.column >= h.columns }`,
+		new:   `return false }`,
+		pkg:   "./schemas/tabular", run: "^TestBlanksBeyondTheColumns",
+	},
+	{
+		check: "time that an origin claims",
+		file:  "exchange/moment.go",
+		old:   `min(max(seconds, 0), lastMoment)`,
+		new:   `max(seconds, 0)`,
+		pkg:   "./exchange/casebook", run: "^TestATimeThatNobodyCanMean",
+	},
 }

@@ -61,6 +61,7 @@ func TestRefused(t *testing.T) {
 		{"deep nesting", []byte(strings.Repeat("[", 100_000)), "MALFORMED", 400},
 		{"broken UTF-8 in JSON", []byte("[{\"BZ\":\"\xff\"}]"), "WRONG_CHARSET", 415},
 		{"damaged sheet", sheetArchive(t, `<worksheet xmlns="`+sheetNS+`"><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>CF_XDR_MC</t></is></c><c r="B1" t="inlineStr"><is><t>CF_WSH</t></is></c><c r="C1" t="inlineStr"><is><t>CF_CFLB</t></is></c></row><row r="2"><c`), "MALFORMED", 400},
+		{"a row of attributes", sheetArchive(t, sheetOf(`<row r="2" `+strings.Repeat(`a="" `, 300_000)+`/>`)), "MALFORMED", 400},
 	} {
 		_, _, err := readAll(c.file)
 		var e *Error

@@ -3,7 +3,6 @@ package tabular
 import (
 	"archive/zip"
 	"bytes"
-	"cmp"
 	"encoding/xml"
 	"errors"
 	"path"
@@ -46,71 +45,76 @@ func readParts(raw []byte, limits Limits) (*book, error) {
 		}
 		files[strings.ToLower(strings.TrimPrefix(strings.ReplaceAll(f.Name, `\`, "/"), "/"))] = f
 	}
-	name := workbookPart(files)
+	name := workbookPart(files, limits)
 	part, ok := files[name]
 	if !ok {
 		return nil, errFormat()
 	}
-	var declared struct {
-		Properties struct {
-			Date1904 string `xml:"date1904,attr"`
-		} `xml:"workbookPr"`
-		Sheets []struct {
-			Name  string `xml:"name,attr"`
-			State string `xml:"state,attr"`
-			ID    string `xml:"http://schemas.openxmlformats.org/officeDocument/2006/relationships id,attr"`
-			// Strict workbooks use another name space for the same thing.
-			StrictID string `xml:"http://purl.oclc.org/ooxml/officeDocument/relationships id,attr"`
-		} `xml:"sheets>sheet"`
-	}
 	folder, name := path.Split(name)
-	related, err := relations(files[folder+"_rels/"+name+".rels"])
-	if err != nil || decodePart(part, &declared) != nil {
+	related, err := relations(files[folder+"_rels/"+name+".rels"], limits)
+	if err != nil {
 		return nil, errMalformed(0, "工作簿已损坏，无法打开", "the workbook is damaged")
 	}
-	found := &book{date1904: declared.Properties.Date1904 == "1" || declared.Properties.Date1904 == "true"}
+	found := new(book)
 	sheets := make(map[string]*zip.File) // by relation
 	for _, r := range related {
-		switch f := files[r.part(folder)]; path.Base(r.Type) {
+		switch f := files[r.part(folder)]; path.Base(r.kind) {
 		case "worksheet":
-			sheets[r.ID] = f
+			sheets[r.id] = f
 		case "sharedStrings":
 			found.shared = f
 		}
 	}
-	for _, sheet := range declared.Sheets {
-		f := cmp.Or(sheets[sheet.ID], sheets[sheet.StrictID])
-		if f != nil {
-			hidden := sheet.State == "hidden" || sheet.State == "veryHidden"
-			found.sheets = append(found.sheets, sheetPart{name: sheet.Name, hidden: hidden, file: f})
-		}
+	if err := found.list(part, sheets, limits); err != nil {
+		return nil, errMalformed(0, "工作簿已损坏，无法打开", "the workbook is damaged")
 	}
 	return found, nil
 }
 
-// relation says what another part is to the one that it belongs to.
-type relation struct {
-	ID     string `xml:"Id,attr"`
-	Type   string `xml:"Type,attr"`
-	Target string `xml:"Target,attr"`
+// list reads the part that lists the sheets, in their order.
+func (b *book) list(part *zip.File, sheets map[string]*zip.File, limits Limits) error {
+	return walk(part, limits, elements(func(element xml.StartElement) {
+		switch element.Name.Local {
+		case "workbookPr":
+			word := attribute(element, "date1904")
+			b.date1904 = word == "1" || word == "true"
+		case "sheet":
+			// Strict workbooks have the relation's id in another name space.
+			f := sheets[attribute(element, "id")]
+			if f == nil || len(b.sheets) == mostParts {
+				return
+			}
+			state := attribute(element, "state")
+			b.sheets = append(b.sheets, sheetPart{
+				name: attribute(element, "name"), hidden: state == "hidden" || state == "veryHidden", file: f,
+			})
+		}
+	}))
 }
+
+// relation says what another part is to the one that it belongs to.
+type relation struct{ id, kind, target string }
 
 // part is the name of the other part, seen from a folder. Some programs leave
 // out the slash that makes a name absolute.
 func (r relation) part(folder string) string {
-	target := strings.ToLower(r.Target)
+	target := strings.ToLower(r.target)
 	if strings.HasPrefix(target, "/") || strings.HasPrefix(target, workbookFolder) {
 		return strings.TrimPrefix(target, "/")
 	}
 	return path.Join(folder, target)
 }
 
-func relations(f *zip.File) ([]relation, error) {
-	var list struct {
-		Relationship []relation `xml:"Relationship"`
+func relations(f *zip.File, limits Limits) (list []relation, err error) {
+	if f == nil {
+		return nil, errors.New("tabular: missing part")
 	}
-	err := decodePart(f, &list)
-	return list.Relationship, err
+	err = walk(f, limits, elements(func(element xml.StartElement) {
+		if element.Name.Local == "Relationship" && len(list) < mostParts {
+			list = append(list, relation{attribute(element, "Id"), attribute(element, "Type"), attribute(element, "Target")})
+		}
+	}))
+	return list, err
 }
 
 // workbookFolder is where the parts of a workbook are; other documents have
@@ -119,31 +123,19 @@ const workbookFolder = "xl/"
 
 // workbookPart is the name of the part that lists the sheets. Nearly all
 // programs give it the same.
-func workbookPart(files map[string]*zip.File) string {
+func workbookPart(files map[string]*zip.File, limits Limits) string {
 	const usual = workbookFolder + "workbook.xml"
-	related, err := relations(files["_rels/.rels"])
+	related, err := relations(files["_rels/.rels"], limits)
 	if files[usual] != nil || err != nil {
 		return usual
 	}
 	for _, r := range related {
 		name := r.part("")
-		if path.Base(r.Type) == "officeDocument" && strings.HasPrefix(name, workbookFolder) && path.Ext(name) == ".xml" {
+		if path.Base(r.kind) == "officeDocument" && strings.HasPrefix(name, workbookFolder) && path.Ext(name) == ".xml" {
 			return name
 		}
 	}
 	return usual
-}
-
-func decodePart(f *zip.File, into any) error {
-	if f == nil {
-		return errors.New("tabular: missing part")
-	}
-	in, err := f.Open()
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	return xml.NewDecoder(in).Decode(into)
 }
 
 func errDamaged(line int) *Error {

@@ -2,6 +2,7 @@ package tabular
 
 import (
 	"archive/zip"
+	"bytes"
 	"cmp"
 	"encoding/xml"
 	"slices"
@@ -14,6 +15,7 @@ import (
 // sheetHandler fills a sheet from its XML. What is not known is passed over.
 type sheetHandler struct {
 	*sheet
+	columns int // beyond so many, what is blank is not kept
 	number  int // of the row that was begun last
 	column  int // of the cell that was begun last
 	kind    string
@@ -29,7 +31,7 @@ const mostRows = 1 << 20
 // readSheet reads a sheet's XML to its end.
 func readSheet(f *zip.File, shared []string, limits Limits) (*sheet, error) {
 	s := &sheet{shared: shared, open: make(map[int]merge)}
-	if err := walk(f, limits.Unzipped, &sheetHandler{sheet: s}); err != nil {
+	if err := walk(f, limits, &sheetHandler{sheet: s, columns: limits.Columns}); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(s.merges, func(a, b merge) int { return cmp.Compare(a.top, b.top) })
@@ -118,7 +120,7 @@ func (h *sheetHandler) endCell() {
 	switch h.kind {
 	case "s":
 		at, err := strconv.Atoi(strings.TrimSpace(string(content)))
-		if err != nil || at < 0 || at >= len(h.shared) || h.shared[at] == "" {
+		if err != nil || at < 0 || at >= len(h.shared) || h.shared[at] == "" || h.beyond() && strings.TrimSpace(h.shared[at]) == "" {
 			return
 		}
 		cell.kind, cell.value = sharedCell, uint32(at)
@@ -131,13 +133,18 @@ func (h *sheetHandler) endCell() {
 			cell.kind = longCell
 		}
 	}
-	if len(content) == 0 {
+	if len(content) == 0 || h.beyond() && len(bytes.TrimSpace(content)) == 0 {
 		return
 	}
 	h.texts = append(h.texts, content...)
 	cell.value = uint32(len(h.texts))
 	h.cells = append(h.cells, cell)
 }
+
+// beyond reports a column where what is blank is not kept. A row is handed out
+// with all the cells up to its last, so that a space in the last column of each
+// of a million rows would take the time of the whole grid.
+func (h *sheetHandler) beyond() bool { return h.column >= h.columns }
 
 // longNumber reports a whole number of more than 15 digits. A decimal fraction
 // of that length is only the tail of a binary one.

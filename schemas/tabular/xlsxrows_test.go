@@ -158,3 +158,28 @@ func TestPartsWhereProgramsPutThem(t *testing.T) {
 		}
 	}
 }
+
+// A space in the last column that there is makes no row as long as that: a
+// million of them would be as much work as all cells of a full sheet.
+func TestBlanksBeyondTheColumnsAreNotHandedOut(t *testing.T) {
+	limits := Limits{}.withDefaults()
+	raw := sheetArchive(t, sheetOf(`<row r="2"><c r="A2"><v>1</v></c><c r="XFD2"><v> </v></c></row>`+
+		`<row r="3"><c r="A3"><v>1</v></c><c r="XFD3" t="s"><v>0</v></c></row>`))
+	book, err := readParts(raw, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := readSheet(book.sheets[0].file, []string{"\u3000"}, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := 0
+	for l, ok := s.next(); ok; l, ok = s.next() {
+		if lines++; len(l.cells) > limits.Columns {
+			t.Errorf("line %d has %d cells", l.number, len(l.cells))
+		}
+	}
+	if lines != 3 {
+		t.Errorf("%d lines, want 3", lines)
+	}
+}

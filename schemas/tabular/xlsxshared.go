@@ -20,7 +20,7 @@ func readShared(f *zip.File, limits Limits) ([]string, error) {
 		return nil, nil // a workbook without texts
 	}
 	var s sharedTexts
-	err := walk(f, limits.Unzipped, &s)
+	err := walk(f, limits, &s)
 	return s.texts, err
 }
 
