@@ -163,7 +163,7 @@ func entryOf(v *receipt.Verdict) *entryLine {
 		if seconds == 0 {
 			return nil
 		}
-		t := time.Unix(seconds, 0).In(exchange.Shanghai)
+		t := exchange.Moment(seconds)
 		return &t
 	}
 	h := &v.Header

@@ -138,11 +138,11 @@ func (n *node) witnessStatus() httpapi.WitnessStatus {
 		Size: s.Size, Marked: s.Marked, Regions: []httpapi.Cosigner{}, Alarms: []string{}, Evidence: s.Evidence, Refused: s.Refused,
 	}
 	if s.Size > 0 {
-		at, age := s.At.In(exchange.Shanghai), s.Age.Seconds()
+		at, age := exchange.Moment(s.At.Unix()), s.Age.Seconds()
 		out.At, out.AgeSeconds = &at, &age
 	}
 	for _, r := range s.Regions {
-		out.Regions = append(out.Regions, httpapi.Cosigner{Region: r.Region, Size: r.Size, At: r.At.In(exchange.Shanghai)})
+		out.Regions = append(out.Regions, httpapi.Cosigner{Region: r.Region, Size: r.Size, At: exchange.Moment(r.At.Unix())})
 	}
 	for _, a := range s.Alarms {
 		out.Alarms = append(out.Alarms, string(a))

@@ -45,15 +45,13 @@ func (p *progress) advance(state exchange.AckState, at int64, code string) (answ
 func (p *progress) deliveries(region peers.Region) []exchange.Delivery {
 	var out []exchange.Delivery
 	if p.State != "" {
-		out = append(out, exchange.Delivery{Region: string(region), State: p.State, At: seconds(p.At)})
+		out = append(out, exchange.Delivery{Region: string(region), State: p.State, At: exchange.Moment(p.At)})
 	}
 	if p.Beside != "" {
-		out = append(out, exchange.Delivery{Region: string(region), State: p.Beside, At: seconds(p.BesideAt), Code: p.Code})
+		out = append(out, exchange.Delivery{Region: string(region), State: p.Beside, At: exchange.Moment(p.BesideAt), Code: p.Code})
 	}
 	return out
 }
-
-func seconds(at int64) time.Time { return time.Unix(at, 0).In(exchange.Shanghai) }
 
 func millis(at int64) time.Time { return time.UnixMilli(at).In(exchange.Shanghai) }
 

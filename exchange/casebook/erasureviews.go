@@ -26,7 +26,7 @@ func (c *Casebook) erasureOf(b buckets, r *found) (*exchange.ErasureView, error)
 	if err != nil || !ok {
 		return nil, orDamaged(err)
 	}
-	v := &exchange.ErasureView{Reason: x.Reason, OrderedAt: seconds(x.At), Now: x.Now, Regions: []exchange.ErasureRegion{}}
+	v := &exchange.ErasureView{Reason: x.Reason, OrderedAt: exchange.Moment(x.At), Now: x.Now, Regions: []exchange.ErasureRegion{}}
 	regions := []peers.Region{c.cfg.Region}
 	if place&localPlace == 0 {
 		regions = c.cfg.Ledger.Directory().Regions()
@@ -47,7 +47,7 @@ func (c *Casebook) erasureOf(b buckets, r *found) (*exchange.ErasureView, error)
 func (r *report) view(region peers.Region, held bool) exchange.ErasureRegion {
 	v := exchange.ErasureRegion{Region: region, State: exchange.ErasurePending, Held: held}
 	when := func(at int64) *time.Time {
-		t := seconds(at)
+		t := exchange.Moment(at)
 		return &t
 	}
 	if r.Stopped > 0 {

@@ -2,6 +2,8 @@ package casebook_test
 
 import (
 	"crypto/rand"
+	"encoding/json"
+	"math"
 	"strconv"
 	"testing"
 
@@ -103,6 +105,23 @@ func TestParkedEntries(t *testing.T) {
 				t.Errorf("the origin is told %+v", d)
 			}
 		})
+	}
+}
+
+// A time that an origin claims is its own affair; the list that its entry stands
+// on is not.
+func TestATimeThatNobodyCanMeanSpoilsNoList(t *testing.T) {
+	w := newWorld(t)
+	tj, bj := w.members[tianjin], w.members[beijing]
+	id, file := sm.Sum([]byte("an entry")), sm.Sum([]byte("file"))
+	good := must[[]byte](t)(penalty(notice{no: "1", firm: beijingFirm, fine: 1}).Encode())
+	author := must[[]byte](t)((&exchange.Author{Kind: exchange.AuthorRegion, Agency: agency, File: &file, Row: 1}).Marshal())
+	tj.forge(exchange.Header{Kind: exchange.KindPenalty, ID: id}, good, author, func(h *exchange.Header) { h.IssuedAt = math.MaxInt64 })
+	tj.drain()
+	w.everyoneFollows()
+	list := must[exchange.Page[exchange.RecordView]](t)(bj.book.Records(exchange.RecordFilter{Origin: tianjin}, "", 10))
+	if raw, err := json.Marshal(list); err != nil || len(list.Items) != 1 {
+		t.Errorf("the list can't be shown: %v\n%s", err, raw)
 	}
 }
 

@@ -155,7 +155,7 @@ func (c *Casebook) recordView(r *found, withBody bool) (exchange.RecordView, err
 	h := &body.header
 	v := exchange.RecordView{
 		ID: h.ID, Kind: h.Kind, Class: h.Class, Origin: h.Origin, Recipients: h.Recipients,
-		IssuedAt: seconds(h.IssuedAt), State: c.shown(&r.entry), Code: r.Code, Commitment: h.Commitment,
+		IssuedAt: exchange.Moment(h.IssuedAt), State: c.shown(&r.entry), Code: r.Code, Commitment: h.Commitment,
 		BodyDigest: h.BodyDigest, Submission: r.Submission, Deliveries: r.deliveries, Submitter: r.submitter,
 		Erasure: r.erasure,
 	}

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -72,5 +73,21 @@ func TestAStoppedNodeSaysWhyAndNothingElse(t *testing.T) {
 	}
 	if w := n.get("", "/readyz"); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("readyz: %d", w.Code)
+	}
+}
+
+// What a member has signed is on the ledger for good; an auditor gets past it.
+func TestATimeThatNobodyCanMeanSpoilsNoPage(t *testing.T) {
+	n := newNode(t)
+	n.ledger.entries[2].Header.IssuedAt = math.MaxInt64
+	late := witnessedAt(5)
+	for i := range late.Cosignatures {
+		late.Cosignatures[i].Time = 253402300799 // the most that a line may say
+	}
+	n.checkpoints.kept = []peers.Checkpoint{late}
+	for _, target := range []string{"/v1/ledger/entries", "/v1/ledger/checkpoint"} {
+		if w := n.get("auditor", target); !json.Valid(w.Body.Bytes()) {
+			t.Errorf("%s answers %d with %q", target, w.Code, w.Body)
+		}
 	}
 }

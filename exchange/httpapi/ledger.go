@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/xinqiao/creditgw/consensus/ledger"
 	"github.com/xinqiao/creditgw/crypto/sm"
@@ -67,7 +66,7 @@ func (a *API) covering(size uint64, given bool) (peers.Checkpoint, error) {
 func shownCheckpoint(c peers.Checkpoint) *Witnessed {
 	out := &Witnessed{
 		Regions: []peers.Region{},
-		Size:    c.Size, Root: c.Root, Directory: c.Directory, At: time.Unix(c.Time(), 0).In(exchange.Shanghai),
+		Size:    c.Size, Root: c.Root, Directory: c.Directory, At: exchange.Moment(c.Time()),
 		Text: string(c.Marshal()),
 	}
 	for _, l := range c.Cosignatures {
@@ -177,7 +176,7 @@ func (a *API) entries(w http.ResponseWriter, r *http.Request, _ exchange.Princip
 		}
 		out.Items = append(out.Items, LedgerEntry{
 			Index: e.Index, Header: e.RawHeader, ID: e.Header.ID, Class: e.Header.Class, Kind: e.Header.Kind,
-			Origin: e.Header.Origin, To: listed(e.Header.Recipients), IssuedAt: time.Unix(e.Header.IssuedAt, 0).In(exchange.Shanghai),
+			Origin: e.Header.Origin, To: listed(e.Header.Recipients), IssuedAt: exchange.Moment(e.Header.IssuedAt),
 			Preamble: e.Batch.RawPreamble, Signature: e.Batch.Signature, Seq: e.Batch.Preamble.Seq, Item: e.Item(), Path: listed(path),
 		})
 	}

@@ -3,7 +3,6 @@ package receipt
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/xinqiao/creditgw/exchange"
 	"github.com/xinqiao/creditgw/peers"
@@ -119,5 +118,5 @@ func said(zh, en string, args ...any) schemas.Text {
 }
 
 func clock(seconds int64) string {
-	return time.Unix(seconds, 0).In(exchange.Shanghai).Format("2006-01-02 15:04:05 -07:00")
+	return exchange.Moment(seconds).Format("2006-01-02 15:04:05 -07:00")
 }
