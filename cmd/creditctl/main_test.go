@@ -117,6 +117,10 @@ func canned(w http.ResponseWriter, r *http.Request) {
 	case "POST /v1/reminders/acks":
 		_, _ = io.WriteString(w, `{"acks":[{"id":"a","state":"read","result":"ok"},{"id":"b","state":"read","result":"unknown"}]}`)
 	case "GET /v1/reminders":
+		if r.URL.Query().Get("state") == "open" {
+			_, _ = io.WriteString(w, `{"items":[],"next":"page","resume":"6","ledger_size":1}`)
+			return
+		}
 		_, _ = io.WriteString(w, `{"items":[{"id":"r-1","seq":5,"op":"new","record":"`+strings.Repeat("ab", 32)+`","title":"Penalty","text":"Pay.","issued_at":"2026-04-02T09:00:00+08:00"}],"next":"5","ledger_size":1}`)
 	case "PUT /v1/subscriptions/91110101MA8H84F153":
 		w.WriteHeader(http.StatusNoContent)

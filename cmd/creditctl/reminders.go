@@ -25,7 +25,7 @@ func (p *program) remindersPull() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "pull",
 		Short:   p.Say(text{"按游标取提醒；至少一次，按 id 去重", "pull by cursor; at least once, the same id however often"}),
-		Example: "  creditctl reminders pull --cursor 42 --wait 30s --json",
+		Example: `  creditctl reminders pull --cursor "$CURSOR" --wait 30s --json`,
 		Args:    cobra.NoArgs,
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, _ []string) error {
 			if limit < 0 || wait < 0 {
@@ -35,7 +35,7 @@ func (p *program) remindersPull() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.showReminders(page)
+			return p.showReminders(page, open)
 		}),
 	}
 	flags := cmd.Flags()
@@ -61,7 +61,9 @@ func (p *program) pull(cmd *cobra.Command, c *httpapi.Client, cursor string, lim
 	}
 }
 
-func (p *program) showReminders(page httpapi.Reminders) error {
+// showReminders ends with what to call next: after a list of what is open, the
+// rest of the list and then the feed from before it.
+func (p *program) showReminders(page httpapi.Reminders, open bool) error {
 	if p.JSON {
 		return p.PrintJSON(page)
 	}
@@ -75,7 +77,15 @@ func (p *program) showReminders(page httpapi.Reminders) error {
 	if len(page.Items) == 0 {
 		p.print(text{"没有新提醒", "nothing new"})
 	}
-	p.print(text{"下次从 --cursor %q 取", "go on with --cursor %q"}, page.Next)
+	if open && page.Next != "" {
+		p.print(text{"列表未完：--open --cursor %q", "there is more of the list: --open --cursor %q"}, page.Next)
+	}
+	if open && page.Resume != "" {
+		p.print(text{"列完之后从 --cursor %q 取", "after the list go on with --cursor %q"}, page.Resume)
+	}
+	if !open {
+		p.print(text{"下次从 --cursor %q 取", "go on with --cursor %q"}, page.Next)
+	}
 	return nil
 }
 

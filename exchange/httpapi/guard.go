@@ -10,11 +10,8 @@ import (
 	"regexp"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/xinqiao/creditgw/exchange"
 )
@@ -30,6 +27,12 @@ func (a *API) guard(t route) http.Handler {
 		w.Header().Set("X-Request-Id", id)
 		out := &recorder{ResponseWriter: w}
 		p, err := a.admit(w, r, t)
+		if err == nil && !t.public {
+			var leave func()
+			if leave, err = a.enter(w, p); err == nil {
+				defer leave()
+			}
+		}
 		if err == nil {
 			err = a.answer(out, r, p, t)
 		}
@@ -78,9 +81,6 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, t route) (exchange.P
 				return p, err
 			}
 		}
-		if err := a.throttle(w, p); err != nil {
-			return p, err
-		}
 	}
 	if r.ContentLength > t.body {
 		return p, &http.MaxBytesError{Limit: t.body}
@@ -102,25 +102,6 @@ const maxToken = 256
 func bearer(r *http.Request) (string, bool) {
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	return token, ok && strings.EqualFold(scheme, "Bearer") && token != "" && len(token) <= maxToken
-}
-
-// throttle bounds one token's requests.
-func (a *API) throttle(w http.ResponseWriter, p exchange.Principal) error {
-	a.mu.Lock()
-	l := a.limiters[p.ID]
-	if l == nil {
-		l = rate.NewLimiter(a.Rate, a.Burst)
-		a.limiters[p.ID] = l // as many as there are tokens
-	}
-	a.mu.Unlock()
-	reservation := l.Reserve()
-	delay := reservation.Delay()
-	if delay == 0 {
-		return nil
-	}
-	reservation.Cancel()
-	w.Header().Set("Retry-After", strconv.Itoa(int(delay/time.Second)+1))
-	return exchange.Fail(exchange.KindBusy, "RATE", "请求过于频繁，请按 Retry-After 重试", "too many requests; come again after Retry-After")
 }
 
 // answer runs the handler. A panic is a fault of ours that must not take the

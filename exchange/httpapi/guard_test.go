@@ -169,6 +169,32 @@ func TestTokenIsThrottledAlone(t *testing.T) {
 	}
 }
 
+// However many long polls a token's holder leaves open, the others are served,
+// and so is he when some have ended.
+func TestOpenRequestsOfATokenAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		ctx, hangUp := context.WithCancel(t.Context())
+		for range 256 {
+			go n.do(request("app", "GET", "/v1/reminders?wait=25s", "").WithContext(ctx))
+		}
+		synctest.Wait()
+		w := n.get("app", "/v1/reminders")
+		refused(t, w, 429, "TOO_MANY_OPEN")
+		if w.Header().Get("Retry-After") == "" {
+			t.Error("429 without Retry-After")
+		}
+		if w := n.get("auditor", "/v1/status"); w.Code != 200 {
+			t.Errorf("another token pays for it: %d", w.Code)
+		}
+		hangUp()
+		synctest.Wait()
+		if w := n.get("app", "/v1/reminders"); w.Code != 200 {
+			t.Errorf("after they have ended: %d %s", w.Code, w.Body)
+		}
+	})
+}
+
 func TestOtherSitesCannotWrite(t *testing.T) {
 	n := newNode(t)
 	w := n.do(request("app", "POST", "/v1/reminders/acks", `{"acks":[]}`, "Sec-Fetch-Site", "cross-site"))

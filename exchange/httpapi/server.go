@@ -60,8 +60,8 @@ type API struct {
 	metrics *metrics
 	openKey inFlight
 
-	mu       sync.Mutex
-	limiters map[string]*rate.Limiter // by token id
+	mu         sync.Mutex
+	allowances map[string]*allowance // by token id
 
 	closing context.Context // ends long polls and streams
 	close   context.CancelFunc
@@ -78,7 +78,7 @@ func New(cfg Config) (*API, error) {
 	if cfg.Rate == 0 {
 		cfg.Rate, cfg.Burst = defaultRate, defaultBurst
 	}
-	a := &API{Config: cfg, mux: http.NewServeMux(), limiters: map[string]*rate.Limiter{}}
+	a := &API{Config: cfg, mux: http.NewServeMux(), allowances: map[string]*allowance{}}
 	a.closing, a.close = context.WithCancel(context.Background())
 	var err error
 	if a.metrics, err = newMetrics(cfg); err != nil {
