@@ -3,6 +3,7 @@ package casebook_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -317,4 +318,34 @@ func TestWaitForGivesUp(t *testing.T) {
 	if err := w.members[tianjin].book.WaitFor(ctx, 1); err != context.Canceled {
 		t.Errorf("WaitFor says %v", err)
 	}
+}
+
+// prefix is a journal of which only the first events are there.
+type prefix struct {
+	exchange.Journal
+	last exchange.Position
+}
+
+func (p prefix) Last() exchange.Position { return p.last }
+
+func (p prefix) Read(from exchange.Position, visit func(exchange.Position, exchange.Event) error) error {
+	done := errors.New("end of the prefix")
+	err := p.Journal.Read(from, func(at exchange.Position, e exchange.Event) error {
+		if at > p.last {
+			return done
+		}
+		return visit(at, e)
+	})
+	if err == done {
+		return nil
+	}
+	return err
+}
+
+func (p prefix) Wait(ctx context.Context, at exchange.Position) error {
+	if at <= p.last {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
 }

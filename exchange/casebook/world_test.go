@@ -3,7 +3,6 @@ package casebook_test
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -426,36 +425,6 @@ func (r *region) ask(firm string) {
 func (r *region) acknowledge(id string, state exchange.AckState) {
 	r.t.Helper()
 	r.tell(exchange.Event{Acks: &exchange.AcksReceived{Acks: []exchange.Ack{{Reminder: id, State: state, At: r.now}}}})
-}
-
-// prefix is a journal of which only the first events are there.
-type prefix struct {
-	exchange.Journal
-	last exchange.Position
-}
-
-func (p prefix) Last() exchange.Position { return p.last }
-
-func (p prefix) Read(from exchange.Position, visit func(exchange.Position, exchange.Event) error) error {
-	done := errors.New("end of the prefix")
-	err := p.Journal.Read(from, func(at exchange.Position, e exchange.Event) error {
-		if at > p.last {
-			return done
-		}
-		return visit(at, e)
-	})
-	if err == done {
-		return nil
-	}
-	return err
-}
-
-func (p prefix) Wait(ctx context.Context, at exchange.Position) error {
-	if at <= p.last {
-		return nil
-	}
-	<-ctx.Done()
-	return ctx.Err()
 }
 
 // holding is a node whose keys stay.
