@@ -70,7 +70,7 @@ func (s *Service) RegisterKey(ctx context.Context, p Principal, c peers.AgencyCl
 	}
 	if !c.Proven(s.Sealer.Ledger) {
 		return EntryID{}, Fail(KindInvalid, peers.CodeProof,
-			"持有证明不成立：公钥没有为本账本、本地区和这些内容签名，请机关用 creditctl agency prove 重新生成",
+			"持有证明不成立：公钥没有为本账本、本地区和这些内容签名，请单位用 creditctl agency prove 重新生成",
 			"the proof does not hold: the key has not signed these very values for this region and ledger; the agency makes another with creditctl agency prove")
 	}
 	return s.decide(ctx, KindAgencyKey, body)

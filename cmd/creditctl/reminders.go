@@ -147,7 +147,7 @@ func (p *program) remindersBind() *cobra.Command {
 	var proof string
 	cmd := &cobra.Command{
 		Use:   "bind USCC",
-		Short: p.Say(text{"企业在 App 中有了用户", "the app has a user for this firm"}),
+		Short: p.Say(text{"企业在运证通有了用户", "the app has a user for this firm"}),
 		Args:  cobra.ExactArgs(1),
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, args []string) error {
 			if err := c.Bind(cmd.Context(), args[0], httpapi.Binding{Proof: proof}); err != nil {
@@ -156,14 +156,14 @@ func (p *program) remindersBind() *cobra.Command {
 			return p.showBinding(binding{args[0], true})
 		}),
 	}
-	cmd.Flags().StringVar(&proof, "proof", "", p.Say(text{"App 自己的凭据号，不含个人信息", "the app's own reference, without personal data"}))
+	cmd.Flags().StringVar(&proof, "proof", "", p.Say(text{"运证通自己的凭据号，不含个人信息", "the app's own reference, without personal data"}))
 	return cmd
 }
 
 func (p *program) remindersUnbind() *cobra.Command {
 	return &cobra.Command{
 		Use:   "unbind USCC",
-		Short: p.Say(text{"企业在 App 中不再有用户", "the app has no user for this firm any more"}),
+		Short: p.Say(text{"企业在运证通不再有用户", "the app has no user for this firm any more"}),
 		Args:  cobra.ExactArgs(1),
 		RunE: p.calling(func(cmd *cobra.Command, c *httpapi.Client, args []string) error {
 			if err := c.Unbind(cmd.Context(), args[0]); err != nil {

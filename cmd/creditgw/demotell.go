@@ -33,7 +33,7 @@ func (p *program) tell(ctx context.Context, d *demo, s samples) (demoReport, err
 			return report, err
 		}
 	}
-	p.narrate(text{"四个节点已联通，登记册已导入。", "four nodes are connected, the registers imported."})
+	p.narrate(text{"四个节点已联通，名录已导入。", "four nodes are connected, the registers imported."})
 	for _, f := range s.manifest.Files {
 		told, err := d.submit(ctx, s, f)
 		if err != nil {
