@@ -54,6 +54,7 @@ var importTable = []rule{
 	{"cmd/command", nil},
 	{"cmd/...", []string{"crypto/...", "schemas/...", "peers/...", "consensus/...", "exchange/...", "cmd/command"}},
 	{"deploy", nil},
+	{"docs", nil},
 	{".", nil},
 }
 
@@ -66,7 +67,7 @@ var layers = [][]string{
 	{"exchange"},
 	{"exchange/..."},
 	{"cmd/..."},
-	{"deploy", "."},
+	{"deploy", "docs", "."},
 }
 
 // confined names the modules that only some packages may import. Tests are
@@ -243,100 +244,6 @@ func TestNoTestSleeps(t *testing.T) {
 	}
 }
 
-// A reader who follows a link must arrive, and a page that no index names is
-// not found.
-func TestDocumentationHangsTogether(t *testing.T) {
-	linked := make(map[string]bool)
-	for _, page := range tree(t, ".md") {
-		raw, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range relativeLink.FindAllStringSubmatch(string(raw), -1) {
-			target := path.Join(path.Dir(page), m[1])
-			linked[target] = true
-			if _, err := os.Stat(target); err != nil {
-				t.Errorf("%s links to %s, which is not there", page, m[1])
-			}
-		}
-	}
-	for _, page := range tree(t, ".md") {
-		if strings.HasPrefix(page, "docs/") && page != "docs/README.md" && !linked[page] {
-			t.Errorf("no page links to %s; add it to the README.md of its folder", page)
-		}
-	}
-}
-
-// Each row of the threat tables says how long the misbehaviour goes unseen, what
-// evidence it leaves and who is named, and names the tests that commit it; each
-// named test is in the tree.
-func TestThreatsNameTheirTests(t *testing.T) {
-	page, err := os.ReadFile("docs/trust.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const head = "| what happens | what meets it | seen after | evidence | named | tested by |"
-	columns := strings.Count(head, "|") - 1
-	tests := testNames(t)
-	rows, inTable := 0, false
-	for line := range strings.Lines(string(page)) {
-		line = strings.TrimSpace(line)
-		switch {
-		case line == head:
-			inTable = true
-			continue
-		case !strings.HasPrefix(line, "|"):
-			inTable = false
-			continue
-		case !inTable || strings.HasPrefix(line, "| --- "):
-			continue
-		}
-		rows++
-		cells := strings.Split(strings.Trim(line, "|"), "|")
-		if len(cells) != columns {
-			t.Errorf("docs/trust.md: %d cells, not %d: %s", len(cells), columns, line)
-			continue
-		}
-		for i, cell := range cells {
-			if strings.Trim(cell, " –-") == "" {
-				t.Errorf("docs/trust.md: cell %d of %q is empty", i+1, strings.TrimSpace(cells[0]))
-			}
-		}
-		named := namedTest.FindAllStringSubmatch(cells[columns-1], -1)
-		for _, m := range named {
-			if !tests[m[1]] {
-				t.Errorf("docs/trust.md names %s, which is not there", m[1])
-			}
-		}
-		if len(named) == 0 {
-			t.Errorf("docs/trust.md: nothing tests %q", strings.TrimSpace(cells[0]))
-		}
-	}
-	if rows < 40 {
-		t.Errorf("docs/trust.md: %d threats; has a table lost its head?", rows)
-	}
-}
-
-// namedTest finds a test as documents name it, `directory.TestName`.
-var namedTest = regexp.MustCompile("`([a-z0-9/]+\\.Test[A-Za-z0-9]+)`")
-
-// testNames are all tests of the module, as documents name them.
-func testNames(t *testing.T) map[string]bool {
-	t.Helper()
-	names := map[string]bool{}
-	for _, f := range parseTree(t, parser.SkipObjectResolution) {
-		for _, d := range f.syntax.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && f.test && fn.Recv == nil && strings.HasPrefix(fn.Name.Name, "Test") {
-				names[f.dir+"."+fn.Name.Name] = true
-			}
-		}
-	}
-	return names
-}
-
-// relativeLink finds the path of a Markdown link to a file of this tree.
-var relativeLink = regexp.MustCompile(`\]\(([^):#]+)(?:#[^)]*)?\)`)
-
 // The helpers below decide everything above, so they are tested too.
 func TestPatterns(t *testing.T) {
 	for _, c := range []struct {
@@ -384,7 +291,7 @@ func parseTree(t *testing.T, mode parser.Mode) []goFile {
 	t.Helper()
 	var files []goFile
 	fset := token.NewFileSet()
-	for _, name := range tree(t, ".go") {
+	for _, name := range sources(t) {
 		source, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -417,9 +324,9 @@ func parseTree(t *testing.T, mode parser.Mode) []goFile {
 	return files
 }
 
-// tree returns the slash-separated names of the files with the extension,
-// leaving out what the go command leaves out too.
-func tree(t *testing.T, ext string) []string {
+// sources returns the slash-separated names of the Go files, leaving out what the
+// go command leaves out too.
+func sources(t *testing.T) []string {
 	t.Helper()
 	var names []string
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
@@ -428,7 +335,7 @@ func tree(t *testing.T, ext string) []string {
 			return err
 		case d.IsDir() && name != "." && (d.Name() == "testdata" || strings.ContainsAny(d.Name()[:1], "._")):
 			return filepath.SkipDir
-		case !d.IsDir() && path.Ext(name) == ext:
+		case !d.IsDir() && path.Ext(name) == ".go":
 			names = append(names, filepath.ToSlash(name))
 		}
 		return nil
