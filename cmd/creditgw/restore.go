@@ -13,6 +13,7 @@ import (
 	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/exchange"
+	"github.com/xinqiao/creditgw/exchange/backup"
 	"github.com/xinqiao/creditgw/peers"
 )
 
@@ -37,7 +38,7 @@ func (p *program) restoreCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.genesis, "genesis", "", p.Say(text{"创世文件", "the genesis"}))
 	flags.StringVar(&f.recovery, "recovery", "", p.Say(text{"恢复文件", "the recovery file"}))
-	flags.StringVar(&f.signer, "signer", "", p.Say(text{"签备份的节点公钥编号（创世后换过钥才需要）", "id of the node key that signed the backup, if it was rotated since the genesis"}))
+	flags.StringVar(&f.signer, "signer", "", p.Say(text{"签备份的节点公钥编号（不是创世节点时才需要）", "id of the node key that signed the backup, if the node is not the genesis's"}))
 	for _, name := range []string{"genesis", "recovery"} {
 		_ = cmd.MarkFlagRequired(name) // fails for unknown flags only
 	}
@@ -78,10 +79,7 @@ func (p *program) rebuild(f newNodeFlags, dir string, r restoring, pass passphra
 	}()
 	r.dir = temp
 	if err := r.read(path); err != nil {
-		return &message{
-			Text: text{"备份不能用", "the backup can't be used"}, Cause: err,
-			Hint: text{"恢复文件要是解密密钥最近一次更换之后的", "the recovery file has to be that of the last rotation of the decryption key"},
-		}
+		return unusableBackup(err)
 	}
 	if err := r.private(p.now()); err != nil {
 		return &message{Text: text{"备份不能用", "the backup can't be used"}, Cause: err}
@@ -94,6 +92,19 @@ func (p *program) rebuild(f newNodeFlags, dir string, r restoring, pass passphra
 		return err
 	}
 	return p.reportRestore(dir, &r, member)
+}
+
+func unusableBackup(err error) error {
+	m := &message{Text: text{"备份不能用", "the backup can't be used"}, Cause: err}
+	switch {
+	case errors.Is(err, backup.ErrDamaged):
+		m.Hint = text{"恢复文件要是本地区的，而且是解密密钥最近一次更换之后的",
+			"the recovery file has to be this region's, of the last rotation of its decryption key"}
+	case errors.Is(err, backup.ErrSigner):
+		m.Hint = text{"签名的节点不在创世文件里：核对后用 --signer 给出它的公钥编号，见 creditctl member list",
+			"the node that has signed it is not in the genesis: name its key id with --signer, as creditctl member list shows it"}
+	}
+	return m
 }
 
 // restoredIdentity makes the keys of the new node, and writes them with what has

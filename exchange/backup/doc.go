@@ -30,6 +30,9 @@ const (
 // not for this region. It tells no more: a seal that does not open can't.
 var ErrDamaged = errors.New("backup: damaged, cut off, or sealed to another key")
 
+// ErrSigner is what a reader says of a backup by a node whose key it is not given.
+var ErrSigner = errors.New("backup: no key is known of the node that has signed it")
+
 // Manifest says what a backup holds, whose it is and where the ledger was.
 type Manifest struct {
 	Region peers.Region `cbor:"1,keyasint"`

@@ -127,7 +127,7 @@ func (r *Reader) Manifest(keyOf func(node string) *sm.NodePublic) (Manifest, err
 	}
 	key := keyOf(m.Node)
 	if key == nil {
-		return Manifest{}, fmt.Errorf("backup: no key is known of node %q", m.Node)
+		return Manifest{}, fmt.Errorf("%w: %s", ErrSigner, m.Node)
 	}
 	if err := key.Verify(sm.LabelBackup, r.ledger, r.raw, r.signed); err != nil {
 		return Manifest{}, fmt.Errorf("backup: the manifest's signature: %w", err)
