@@ -31,16 +31,9 @@ import (
 // no term and no leader. Strangers come no further than the first word.
 func TestServeRefusesAHostileMember(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t)
-	hostile := c.region("140000")
+	c, hostile, s := startBetrayed(t)
 	rest := c.without(hostile)
 	victim := rest.nodes[0]
-	for _, n := range c.nodes {
-		n.submit(exchange.WaitCommitted, n.notices(c.follower(n).region, 3)...)
-	}
-	c.agree()
-	hostile.stop()
-	s := steal(t, hostile)
 	size := rest.calm()
 	root, term := rest.rootAt(size), rest.leader().status().Term
 

@@ -27,15 +27,8 @@ import (
 // installed, not after a restart either, and the lie is counted and in the log.
 func TestServeRefusesAPoisonedSnapshot(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t)
-	hostile := c.region("140000")
+	c, hostile, s := startBetrayed(t)
 	rest := c.without(hostile)
-	for _, n := range c.nodes {
-		n.submit(exchange.WaitCommitted, n.notices(c.follower(n).region, 3)...)
-	}
-	c.agree()
-	hostile.stop()
-	s := steal(t, hostile)
 	size := rest.calm()
 	root := rest.rootAt(size)
 	victim := rest.follower()

@@ -33,6 +33,20 @@ type stolen struct {
 	entries []exchange.Entry // the ledger that the node had applied
 }
 
+// startBetrayed starts four regions, gives them a ledger and turns one against
+// the others: its process is gone, and what it kept is with the test.
+func startBetrayed(t *testing.T) (c *cluster, hostile *gateway, s *stolen) {
+	t.Helper()
+	c = startCluster(t)
+	for _, n := range c.nodes {
+		n.submit(exchange.WaitCommitted, n.notices(c.follower(n).region, 3)...)
+	}
+	c.agree()
+	hostile = c.region("140000")
+	hostile.stop()
+	return c, hostile, steal(t, hostile)
+}
+
 func steal(t *testing.T, n *gateway) *stolen {
 	t.Helper()
 	s := stealKeys(t, n)
