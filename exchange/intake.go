@@ -46,7 +46,7 @@ func (s *Service) Submit(ctx context.Context, p Principal, sub Submission) (Subm
 	if err := s.admit(p, sub); err != nil {
 		return SubmissionView{}, err
 	}
-	file, err := s.spool(sub.Body)
+	file, err := s.spool(p, sub.Body)
 	if err != nil {
 		return SubmissionView{}, err
 	}

@@ -32,6 +32,7 @@ type Config struct {
 type Service struct {
 	Config
 	keys   reservations
+	large  largeFiles
 	orders [64]sync.Mutex // of records, by the first byte of their id; see Erase
 }
 

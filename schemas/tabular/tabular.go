@@ -83,7 +83,7 @@ func Open(src io.Reader, dict *schemas.Dictionary, limits Limits) (*Reader, erro
 	switch {
 	case len(content) == 0:
 		return nil, errEmpty()
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")):
+	case IsWorkbook(head):
 		r.source, err = openWorkbook(in, dict, limits)
 	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
 		err = oldWorkbook(in)
@@ -98,6 +98,12 @@ func Open(src io.Reader, dict *schemas.Dictionary, limits Limits) (*Reader, erro
 		return nil, err
 	}
 	return r, nil
+}
+
+// IsWorkbook tells a workbook, or another archive, by how it begins. To be read it
+// is unpacked in memory, however small it came.
+func IsWorkbook(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("PK\x05\x06"))
 }
 
 // isJSON tells an object or an array from a table whose title begins with a
