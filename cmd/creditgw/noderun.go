@@ -73,6 +73,7 @@ func (n *node) drainOutbox(ctx context.Context) error {
 
 func (n *node) serve(ctx context.Context, listener net.Listener, certFile, keyFile string) error {
 	server := n.api.Server()
+	listener = bounded(listener)
 	done := make(chan error, 1)
 	go func() {
 		if certFile != "" {

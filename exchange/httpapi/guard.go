@@ -134,7 +134,8 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, p exchange.Principa
 }
 
 // account counts the request and logs it: ids and codes, never a value that
-// could name a firm or a person.
+// could name a firm or a person. Of those without a valid token the first few are
+// logged, and then one a second.
 func (a *API) account(r *http.Request, t route, p exchange.Principal, out *recorder, e *exchange.Error, id string, took time.Duration) {
 	a.metrics.request(t, out.code(), took)
 	level := slog.LevelInfo
@@ -156,6 +157,11 @@ func (a *API) account(r *http.Request, t route, p exchange.Principal, out *recor
 	}
 	if t.public && e == nil {
 		level = slog.LevelDebug // probes and scrapes
+	}
+	if p.ID == "" {
+		// Whoever has no token can't fill the disk with log lines.
+		a.strangers.Do(func() { a.Logger.LogAttrs(r.Context(), level, "http", attrs...) })
+		return
 	}
 	a.Logger.LogAttrs(r.Context(), level, "http", attrs...)
 }

@@ -369,3 +369,23 @@ func TestLeaderReadAsksTheLeader(t *testing.T) {
 	refused(t, n.get("operator", "/v1/ledger/checkpoint?read=leader"), 503, "BEHIND")
 	refused(t, n.get("operator", "/v1/ledger/checkpoint?read=follower"), 400, "PARAMETER")
 }
+
+// A caller without a token costs the disk nothing: it is counted, and now and
+// then logged.
+func TestStrangersDoNotFillTheLog(t *testing.T) {
+	n := newNode(t)
+	for range 200 {
+		refused(t, n.get("", "/v1/records"), 401, "TOKEN")
+		refused(t, n.get("", "/v1/nothing"), 404, "NO_ROUTE")
+	}
+	if lines := strings.Count(n.log.String(), "\n"); lines == 0 || lines > 100 {
+		t.Errorf("400 requests without a token have left %d lines", lines)
+	}
+	before := strings.Count(n.log.String(), "\n")
+	for range 20 {
+		n.get("operator", "/v1/status")
+	}
+	if lines := strings.Count(n.log.String(), "\n") - before; lines != 20 {
+		t.Errorf("20 requests with one have left %d lines", lines)
+	}
+}

@@ -60,6 +60,8 @@ type API struct {
 	metrics *metrics
 	openKey inFlight
 
+	strangers rate.Sometimes // when a request without a valid token is logged
+
 	mu         sync.Mutex
 	allowances map[string]*allowance // by token id
 
@@ -78,7 +80,8 @@ func New(cfg Config) (*API, error) {
 	if cfg.Rate == 0 {
 		cfg.Rate, cfg.Burst = defaultRate, defaultBurst
 	}
-	a := &API{Config: cfg, mux: http.NewServeMux(), allowances: map[string]*allowance{}}
+	a := &API{Config: cfg, mux: http.NewServeMux(), allowances: map[string]*allowance{},
+		strangers: rate.Sometimes{First: 3, Interval: time.Second}}
 	a.closing, a.close = context.WithCancel(context.Background())
 	var err error
 	if a.metrics, err = newMetrics(cfg); err != nil {
