@@ -104,7 +104,7 @@ func (n *node) status() httpapi.NodeStatus {
 	s := httpapi.NodeStatus{
 		Node: raft.ID, Version: command.Version(), StartedAt: n.started, Now: n.cfg.Clock(), Leader: raft.Leader, Term: raft.Term,
 		Committed: raft.Commit, Applied: raft.Applied, Journal: uint64(n.journal.Last()), Refused: n.refused(), MembershipWaits: raft.MembershipWaits,
-		Deposed: raft.Deposed, Witness: n.witnessStatus(),
+		Deposed: raft.Deposed, LogHeldBack: raft.HeldBack, Witness: n.witnessStatus(),
 	}
 	if check := n.checks.Latest(); check.State != "" {
 		s.Check = &check

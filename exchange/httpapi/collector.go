@@ -29,6 +29,7 @@ var gauges = []struct{ name, label, help string }{
 	{"journal_position", "", "Position of the journal's last durable event."},
 	{"peer_refused", "reason", "What came from other nodes and was refused, by reason."},
 	{"leaders_deposed", "", "Elections forced against a leader that held a region's batches back, since the start."},
+	{"log_held_back", "", "1 while the Raft log can't be cut because nothing is witnessed that far."},
 	{"peer_lag", "node", "Raft entries that a node is behind; known to the leader only."},
 	{"witnessed_size", "", "Leaves under the newest witnessed checkpoint."},
 	{"witnessed_age_seconds", "", "Age of the newest witnessed checkpoint by the witnesses' clocks."},
@@ -90,6 +91,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		set("peer_refused", float64(n), reason)
 	}
 	set("leaders_deposed", float64(s.Deposed))
+	set("log_held_back", truth(s.LogHeldBack))
 	for _, p := range s.Peers {
 		if p.Lag != nil {
 			set("peer_lag", float64(*p.Lag), p.Node)

@@ -266,7 +266,7 @@ creditgw_http_requests_total{method="POST",route="/v1/submissions",status="202"}
 	for _, line := range []string{
 		`creditgw_submission_rows_total{outcome="accepted"} 1`, `creditgw_submission_row_rules_total{rule="DATE_FUTURE"} 1`,
 		`creditgw_records{state="committed"} 7`, `creditgw_outbox_entries 4`, `creditgw_ledger_size 5`,
-		`creditgw_peer_lag{node="110000-1"} 3`, `creditgw_leaders_deposed 1`, `creditgw_leader 1`, `creditgw_ready 1`,
+		`creditgw_peer_lag{node="110000-1"} 3`, `creditgw_leaders_deposed 1`, `creditgw_log_held_back 1`, `creditgw_leader 1`, `creditgw_ready 1`,
 	} {
 		if !strings.Contains(exposed, line+"\n") {
 			t.Errorf("no %s in\n%s", line, exposed)

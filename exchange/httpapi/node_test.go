@@ -66,7 +66,7 @@ func newNode(t *testing.T, change ...func(*httpapi.Config)) *node {
 		Linearize: func(context.Context) error { return nil },
 		Status: func() httpapi.NodeStatus {
 			lag := uint64(3)
-			return httpapi.NodeStatus{Node: "120000-1", Leader: "120000-1", StartedAt: received, Now: received, Term: 2, Deposed: 1,
+			return httpapi.NodeStatus{Node: "120000-1", Leader: "120000-1", StartedAt: received, Now: received, Term: 2, Deposed: 1, LogHeldBack: true,
 				Peers: []httpapi.Peer{{Node: "110000-1", Region: "110000", Lag: &lag}}}
 		},
 		Checkpoints: &n.checkpoints,

@@ -238,6 +238,9 @@ type NodeStatus struct {
 	// Deposed counts the elections that this node has forced, since its start,
 	// against a leader that held a region's batches back.
 	Deposed uint64 `json:"deposed"`
+	// LogHeldBack says that the Raft log grows: nothing is witnessed up to where
+	// it could be cut.
+	LogHeldBack bool `json:"log_held_back"`
 	// MembershipWaits says, on the leader, why Raft's members are not the
 	// directory's yet.
 	MembershipWaits string `json:"membership_waits,omitempty"`
