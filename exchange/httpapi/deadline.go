@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -34,12 +35,18 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	// A writer without deadlines is a test's recorder.
 	_ = b.control.SetReadDeadline(next)
 	n, err := b.ReadCloser.Read(p)
-	if err != nil {
+	switch {
+	case err == nil:
+		return n, nil
+	case errors.Is(err, io.EOF):
 		// The server reads on to notice a hang-up. A deadline left standing would
 		// look like one and end the request while its rows are judged.
 		_ = b.control.SetReadDeadline(time.Time{})
+		return n, io.EOF
 	}
-	return n, err
+	// Here it stands: before it answers, the server reads on for the rest of a
+	// body, which may never come.
+	return n, bodyError(err)
 }
 
 // answerWithin sets how long the answer may still take; 0 takes the limit off

@@ -84,7 +84,7 @@ func (q *query) text(name string, max int) string {
 func (q *query) oneOf(name string, words ...string) string {
 	v := q.values.Get(name)
 	if v != "" && !slices.Contains(words, v) {
-		q.fail(name, " "+strings.Join(words, " 或 "), strings.Join(words, " or "))
+		q.fail(name, " "+strings.Join(words, "、")+" 之一", "one of "+strings.Join(words, ", "))
 		return ""
 	}
 	return v

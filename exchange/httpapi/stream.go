@@ -41,6 +41,9 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, _ exchange.Principa
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return nil
+	}
 	out := &eventWriter{w: w, control: http.NewResponseController(w)}
 	if err := out.write([]byte(": open\n\n")); err != nil {
 		return nil

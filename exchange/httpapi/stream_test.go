@@ -52,6 +52,14 @@ func TestStreamResumesWhereItStopped(t *testing.T) {
 	}
 }
 
+func TestHeadOfAStreamEnds(t *testing.T) {
+	n := newNode(t)
+	w := n.do(request("app", "HEAD", "/v1/reminders/stream", ""))
+	if w.Code != 200 || w.Header().Get("Content-Type") != "text/event-stream" || w.Body.Len() > 0 {
+		t.Errorf("%d %v %q", w.Code, w.Header(), w.Body)
+	}
+}
+
 func TestExpiredCursorIsGone(t *testing.T) {
 	n := newNode(t)
 	refused(t, n.get("app", "/v1/reminders?cursor=expired"), 410, "CURSOR_EXPIRED")
@@ -157,19 +165,27 @@ func TestReadTimeoutEndsSendersNotWaiters(t *testing.T) {
 			t.Errorf("the slow sender was connected for %s: %v", waited, err)
 		}
 
-		// A body that never ends is no success.
-		conn, _ = w.dial(t.Context(), "", "")
-		if _, err := io.WriteString(conn, "POST /v1/reminders/acks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer app\r\n"+
-			"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"); err != nil {
-			t.Fatal(err)
-		}
-		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var problem httpapi.Problem
-		if err := json.NewDecoder(answer.Body).Decode(&problem); err != nil || answer.StatusCode != 400 || problem.Code != "BODY_INCOMPLETE" {
-			t.Errorf("half a body is answered %s %+v, %v", answer.Status, problem, err)
+		// A body that never ends is no success, and no connection for ever.
+		for target, token := range map[string]string{
+			"POST /v1/reminders/acks": "app", "POST /v1/submissions": "agency-entry", "PUT /v1/registers/firms": "operator",
+		} {
+			conn, _ = w.dial(t.Context(), "", "")
+			began = time.Now()
+			if _, err := io.WriteString(conn, target+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\n"+
+				"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n["); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var problem httpapi.Problem
+			if err := json.NewDecoder(answer.Body).Decode(&problem); err != nil || answer.StatusCode != 400 || problem.Code != "BODY_INCOMPLETE" {
+				t.Errorf("%s: half a body is answered %s %+v, %v", target, answer.Status, problem, err)
+			}
+			if waited := time.Since(began); waited > 30*time.Second {
+				t.Errorf("%s: half a body is waited for %s", target, waited)
+			}
 		}
 		transport.CloseIdleConnections()
 		server.Close()
