@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,7 +80,8 @@ func (s *sender) await(files int64) {
 // before, by the lost node's hand, or by that of the node in its place; and so is
 // all else once the agency has sent its files again. A decision that only the ledger
 // has is compared with what stands there. What was sealed to the region before it
-// rotated its key opens there, and so does what was sealed after.
+// rotated its key opens there, and so does what was sealed after. The app's server
+// misses nothing either.
 func TestABackupUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
@@ -95,6 +97,9 @@ func TestABackupUnderLoadLosesNothing(t *testing.T) {
 	c.decide(readChange(t, lost, "key-add-decryption.json"))
 	c.decide(peers.Change{Change: peers.ChangeKeyRetire, Region: lost.region, Purpose: "decryption", KeyID: old[:]})
 	received = append(received, origin.submit(exchange.WaitCommitted, origin.notices(lost.region, 3)...)...)
+	app := newPhone(lost)
+	app.await(received...)
+	kept := app.cursor
 
 	load := &sender{gateway: lost, home: c.nodes[1].region}
 	ctx, end := context.WithCancel(context.Background())
@@ -114,6 +119,8 @@ func TestABackupUnderLoadLosesNothing(t *testing.T) {
 	if load.err != nil {
 		t.Fatal(load.err)
 	}
+	late := origin.submit(exchange.WaitCommitted, origin.notices(lost.region, 3)...)
+	app.await(late...)
 	last := lost.notice(load.home)
 	lastID := lost.submit(exchange.WaitCommitted, last)[0]
 	lost.kill()
@@ -139,6 +146,13 @@ func TestABackupUnderLoadLosesNothing(t *testing.T) {
 		t.Errorf("of %d records that were answered before the backup, %d are on the ledger, or in another order", before, len(got))
 	}
 	newPhone(fresh).await(received...)
+	// The app goes on from where it was at the backup. What it was told since has
+	// other places now, and its cursor does not pass over what stands there.
+	(&phone{gateway: fresh, cursor: kept}).await(late...)
+	var gone *httpapi.Problem
+	if _, err := fresh.client(exchange.RoleApp).Reminders(fresh.context(), app.cursor, 1, 0); !errors.As(err, &gone) || gone.Code != "CURSOR_EXPIRED" {
+		t.Errorf("a cursor from after the backup: %v", err)
+	}
 	newPhone(c.nodes[1]).await(load.acked[:before]...)
 
 	again := load.sendOne(fresh, last)

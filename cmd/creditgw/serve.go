@@ -13,7 +13,6 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
-	"golang.org/x/net/netutil"
 
 	"github.com/xinqiao/creditgw/consensus"
 	"github.com/xinqiao/creditgw/crypto/selftest"
@@ -90,13 +89,8 @@ func (p *program) serve(ctx context.Context, file string) error {
 	if c.Network == "wan" {
 		cfg.Timers, cfg.InFlight = wanTimers, wanInFlight
 	}
-	return p.runNode(ctx, cfg, netutil.LimitListener(listener, maxConnections), c.HTTP.CertFile, c.HTTP.KeyFile)
+	return p.runNode(ctx, cfg, listener, c.HTTP.CertFile, c.HTTP.KeyFile)
 }
-
-// maxConnections bounds the HTTP connections of a node, with a token or without.
-// More wait to be accepted: they must not take the files that journal and ledger
-// need to open, of which systemd grants 65536.
-const maxConnections = 8192
 
 func (p *program) runNode(ctx context.Context, cfg nodeConfig, listener net.Listener, certFile, keyFile string) error {
 	defer listener.Close()
