@@ -27,7 +27,7 @@ type Submission struct {
 }
 
 // A run of rows that are judged, sealed and made durable together has at most
-// so many rows, and is cut when its cells pass so many bytes: a row is kept up
+// so many rows, and is cut when its cells and their names pass so many bytes: a row is kept up
 // to three times in its event, and the journal takes 8 MiB at once.
 const (
 	chunk      = 256
@@ -192,9 +192,7 @@ func (in *intake) take(ctx context.Context) error {
 		row, err := in.rows.Next()
 		if err == nil {
 			batch = append(batch, row)
-			for _, c := range row.Cells {
-				size += len(c.Value)
-			}
+			size += weight(&row)
 			if len(batch) < chunk && size < chunkBytes {
 				continue
 			}
@@ -214,6 +212,16 @@ func (in *intake) take(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// weight is how many bytes are kept of a row as it came. Names count: each row
+// has them again.
+func weight(row *schemas.Row) int {
+	n := len(row.Sheet) + len(row.Author)
+	for i := range row.Cells {
+		n += len(row.Cells[i].Column) + len(row.Cells[i].Value)
+	}
+	return n
 }
 
 // write appends rows, with the opening before the first and the end behind the

@@ -3,6 +3,7 @@ package casebook_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/xinqiao/creditgw/crypto/sm"
@@ -408,5 +409,36 @@ func TestRegisters(t *testing.T) {
 	}
 	if _, ok := registers.Firm(tianjinFirm); ok {
 		t.Error("a firm is found that nobody registered")
+	}
+}
+
+// A row may have a megabyte, and a page five hundred rows: it is cut where it
+// would take too much to open, and goes on there.
+func TestAPageOfLongRowsIsCut(t *testing.T) {
+	w := newWorld(t)
+	tj := w.members[tianjin]
+	const rows, length = 20, 1 << 20
+	for i := range rows {
+		long := strings.Repeat(string(rune('a'+i)), length)
+		tj.submit("s-"+long[:1], notice{no: long, bad: "LENGTH"})
+	}
+	seen := map[string]bool{}
+	for cursor := ""; ; {
+		page := must[exchange.Page[exchange.QuarantineItem]](t)(tj.book.Quarantine(exchange.RecordFilter{}, cursor, 500))
+		if n := len(page.Items); n == 0 || n > 9 {
+			t.Fatalf("a page opens %d rows of a megabyte", n)
+		}
+		for _, item := range page.Items {
+			if len(item.Raw) != length || seen[item.ID] {
+				t.Errorf("%s comes with %d bytes, or twice", item.ID, len(item.Raw))
+			}
+			seen[item.ID] = true
+		}
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	if len(seen) != rows {
+		t.Errorf("%d rows are listed, want %d", len(seen), rows)
 	}
 }

@@ -243,8 +243,12 @@ func (c *Casebook) acceptedView(v *exchange.RowView, row *exchange.Row, private 
 	return nil
 }
 
+// pageBytes is how much of rows as they came one page opens; a row may have a
+// megabyte.
+const pageBytes = 8 << 20
+
 // Quarantine lists bad rows that wait for repair, by id; filter's Kind and
-// Submitter narrow it.
+// Submitter narrow it. A page may be short before the list ends.
 func (c *Casebook) Quarantine(filter exchange.RecordFilter, cursor string, limit int) (exchange.Page[exchange.QuarantineItem], error) {
 	page := exchange.Page[exchange.QuarantineItem]{Items: []exchange.QuarantineItem{}}
 	start, err := parsePage(cursor, 0)
@@ -279,6 +283,7 @@ func (c *Casebook) Quarantine(filter exchange.RecordFilter, cursor string, limit
 	if err != nil {
 		return page, err
 	}
+	opened := 0
 	for i, at := range places {
 		row, err := c.row(at.position, at.row)
 		if err != nil {
@@ -289,6 +294,10 @@ func (c *Casebook) Quarantine(filter exchange.RecordFilter, cursor string, limit
 			return page, err
 		}
 		page.Items[i].Findings, page.Items[i].Raw = p.Findings, p.Raw
+		if opened += len(p.Raw); opened > pageBytes && i+1 < len(places) {
+			page.Items, page.Next = page.Items[:i+1], pageCursor([]byte(page.Items[i+1].ID))
+			break
+		}
 	}
 	return page, nil
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/xinqiao/creditgw/exchange"
@@ -8,9 +9,13 @@ import (
 	"github.com/xinqiao/creditgw/schemas/tabular"
 )
 
-// maxRejects bounds one workbook, which is built in memory. A file with more
-// bad rows than that has a wrong column, which the first ones show.
-const maxRejects = 20_000
+// Limits of a workbook, which is built in memory. A file with more bad rows than
+// that has a wrong column, which the first ones show.
+const (
+	maxRejects     = 20_000
+	maxRejectBytes = 16 << 20 // of the rows as they came
+	maxWorkbooks   = 2        // that are built at once; others wait
+)
 
 // rejects writes the bad rows as they came, with what is wrong with each, as a
 // workbook to mend and send again.
@@ -26,7 +31,13 @@ func (a *API) rejects(w http.ResponseWriter, r *http.Request, p exchange.Princip
 	if !ok {
 		return exchange.ErrNotFound
 	}
-	wanted, err := a.rejected(v.ID)
+	select {
+	case a.workbooks <- struct{}{}:
+		defer func() { <-a.workbooks }()
+	case <-r.Context().Done():
+		return r.Context().Err()
+	}
+	wanted, err := a.rejected(r.Context(), v.ID)
 	if err != nil {
 		return err
 	}
@@ -41,7 +52,7 @@ func (a *API) rejects(w http.ResponseWriter, r *http.Request, p exchange.Princip
 }
 
 // rejected lists a submission's quarantine items in the order of its rows.
-func (a *API) rejected(submission string) ([]string, error) {
+func (a *API) rejected(ctx context.Context, submission string) ([]string, error) {
 	var items []string
 	for cursor := ""; ; {
 		page, err := a.Casebook.Rows(submission, cursor, maxLimit)
@@ -53,8 +64,11 @@ func (a *API) rejected(submission string) ([]string, error) {
 				items = append(items, row.Quarantine)
 			}
 		}
-		if cursor = page.Next; cursor == "" {
+		if cursor = page.Next; cursor == "" || len(items) == maxRejects {
 			return items, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 	}
 }
@@ -66,9 +80,9 @@ func (a *API) rejectedRows(v exchange.SubmissionView, items []string) ([]tabular
 	for _, id := range items {
 		found[id] = tabular.Reject{}
 	}
-	missing := len(found)
+	missing, size := len(found), 0
 	filter := exchange.RecordFilter{Kind: v.Kind, Submitter: v.Submitter}
-	for cursor := ""; missing > 0; {
+	for cursor := ""; missing > 0 && size < maxRejectBytes; {
 		page, err := a.Casebook.Quarantine(filter, cursor, maxLimit)
 		if err != nil {
 			return nil, err
@@ -84,6 +98,9 @@ func (a *API) rejectedRows(v exchange.SubmissionView, items []string) ([]tabular
 			}
 			found[item.ID] = tabular.Reject{Row: row, Findings: item.Findings}
 			missing--
+			if size += len(item.Raw); size >= maxRejectBytes {
+				break
+			}
 		}
 		if cursor = page.Next; cursor == "" {
 			break

@@ -60,6 +60,8 @@ type API struct {
 	metrics *metrics
 	openKey inFlight
 
+	workbooks chan struct{} // held while one is built; see rejects
+
 	strangers rate.Sometimes // when a request without a valid token is logged
 
 	mu         sync.Mutex
@@ -81,7 +83,7 @@ func New(cfg Config) (*API, error) {
 		cfg.Rate, cfg.Burst = defaultRate, defaultBurst
 	}
 	a := &API{Config: cfg, mux: http.NewServeMux(), allowances: map[string]*allowance{},
-		strangers: rate.Sometimes{First: 3, Interval: time.Second}}
+		strangers: rate.Sometimes{First: 3, Interval: time.Second}, workbooks: make(chan struct{}, maxWorkbooks)}
 	a.closing, a.close = context.WithCancel(context.Background())
 	var err error
 	if a.metrics, err = newMetrics(cfg); err != nil {

@@ -47,6 +47,18 @@ func (t *table) searchHeader(l line) {
 	t.header, t.settled = line{sheet: l.sheet, number: l.number}, false
 }
 
+// longestTitle is how much of a column's title, of a JSON name or of a sheet's name
+// is kept, in bytes: it stands again in every row and finding. A longer title is
+// no column's.
+const longestTitle = 1024
+
+func shortened(title string) string {
+	if len(title) <= longestTitle {
+		return title
+	}
+	return strings.ToValidUTF8(title[:longestTitle], "")
+}
+
 // newColumn looks up what a title stands for.
 func newColumn(title string, look func(string) (schemas.Column, bool)) column {
 	c := column{title: strings.TrimSpace(ident.Visible(title))}
@@ -55,6 +67,7 @@ func newColumn(title string, look func(string) (schemas.Column, bool)) column {
 	}
 	c.own = slices.Contains(ownTitles, c.title)
 	c.Column, c.known = look(c.title)
+	c.title = shortened(c.title)
 	if c.Field != nil {
 		c.names = append([]string{c.title, c.Field.Code, c.Field.Name.ZH}, c.Field.Aliases...)
 	}

@@ -210,6 +210,7 @@ func (s *jsonSource) column(key []byte) keyColumn {
 	}
 	c := keyColumn{name: string(key)}
 	c.Column, c.known = s.dict.Column(c.name)
+	c.name = shortened(c.name)
 	// Beyond this, keys that never repeat are neither kept nor told of.
 	if len(s.columns) >= mostFindings || len(key) > 256 {
 		return c

@@ -283,3 +283,35 @@ func requireNoFormulas(t *testing.T, raw []byte) {
 		}
 	}
 }
+
+// Names stand again in every row that is kept, and each in every list of columns.
+func TestNamesAreBounded(t *testing.T) {
+	long := strings.Repeat("很长", 10_000)
+	for name, file := range map[string]string{
+		"CSV":  "CF_XDR_MC,CF_WSH,CF_CFLB," + long + "\n甲,1号,罚款,x\n",
+		"JSON": `[{"CF_XDR_MC":"甲","` + long + `":"x"}]`,
+	} {
+		rows, _, err := readAll([]byte(file))
+		if err != nil || len(rows) != 1 {
+			t.Errorf("%s: %d rows, %v", name, len(rows), err)
+			continue
+		}
+		last := rows[0].Cells[len(rows[0].Cells)-1]
+		if last.Value != "x" || len(last.Column) > longestTitle || !strings.HasPrefix(long, last.Column) || last.Column == "" {
+			t.Errorf("%s: the column's name has %d bytes", name, len(last.Column))
+		}
+	}
+	var rejects []Reject
+	for i := range 1000 {
+		row := schemas.Row{Number: i + 1}
+		for j := range 50 {
+			row.Cells = append(row.Cells, schemas.Cell{Column: fmt.Sprint(i, " ", j), Value: "x"},
+				schemas.Cell{Field: "BZ", Column: fmt.Sprint("BZ", i, " ", j), Value: "x"})
+		}
+		rejects = append(rejects, Reject{Row: row})
+	}
+	most := len(penaltyFields().Fields) + mostSpellings + mostOthers
+	if n := len(rejectColumns(penaltyFields(), rejects)); n > most {
+		t.Errorf("rows with names of their own make %d columns", n)
+	}
+}

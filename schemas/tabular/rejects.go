@@ -91,6 +91,13 @@ type rejectColumn struct{ field, title string }
 
 func columnOf(c schemas.Cell) rejectColumn { return rejectColumn{c.Field, c.Column} }
 
+// JSON records may each have names of their own; a sheet has no room for all of
+// them. What is beyond is left out.
+const (
+	mostSpellings = 20  // of one field
+	mostOthers    = 200 // that are no field's
+)
+
 // rejectColumns lists the national fields in their order, under the titles
 // the clerk used, then whatever else his rows hold. Fields that none of the
 // rows filled are there too: an empty one may be what is wrong.
@@ -101,9 +108,9 @@ func rejectColumns(dict *schemas.Dictionary, rejects []Reject) []rejectColumn {
 		for _, c := range reject.Row.Cells {
 			column := columnOf(c)
 			switch {
-			case c.Field != "" && !slices.Contains(used[c.Field], column):
+			case c.Field != "" && len(used[c.Field]) < mostSpellings && !slices.Contains(used[c.Field], column):
 				used[c.Field] = append(used[c.Field], column)
-			case c.Field == "" && c.Column != "" && !slices.Contains(others, column):
+			case c.Field == "" && c.Column != "" && len(others) < mostOthers && !slices.Contains(others, column):
 				others = append(others, column)
 			}
 		}

@@ -23,7 +23,7 @@ func openWorkbook(in io.Reader, dict *schemas.Dictionary, limits Limits) (rowSou
 		return nil, err
 	}
 	t := &table{dict: dict, limits: limits, date1904: book.date1904}
-	source := &workbookLines{limits: limits}
+	source := &workbookLines{limits: limits, left: limits.Bytes}
 	if source.shared, err = readShared(book.shared, limits); err != nil {
 		return nil, errDamaged(0)
 	}
@@ -38,9 +38,12 @@ func openWorkbook(in io.Reader, dict *schemas.Dictionary, limits Limits) (rowSou
 	return t, nil
 }
 
-// workbookLines yields the lines of the visible sheets.
+// workbookLines yields the lines of the visible sheets. A text that is kept once
+// may stand in every cell, so that lines are bounded again as they are handed
+// out: each like a record of the other formats, and all like a file.
 type workbookLines struct {
 	limits Limits
+	left   int64 // bytes that may still be handed out
 	shared []string
 	parts  []sheetPart // of the sheets that are still to be read
 	name   string      // of the sheet
@@ -52,7 +55,7 @@ func (w *workbookLines) next() (line, error) {
 		if w.sheet != nil {
 			if l, ok := w.sheet.next(); ok {
 				l.sheet = w.name
-				return l, nil
+				return l, w.charge(&l)
 			}
 			if w.sheet.damage != nil {
 				return line{}, w.sheet.damage
@@ -68,6 +71,20 @@ func (w *workbookLines) next() (line, error) {
 		}
 		w.name, w.parts = part.name, w.parts[1:]
 	}
+}
+
+func (w *workbookLines) charge(l *line) error {
+	size := 0
+	for _, cell := range l.cells {
+		size += len(cell)
+	}
+	if size > w.limits.Record {
+		return errRecord(l.number)
+	}
+	if w.left -= int64(size); w.left < 0 {
+		return errUnzipped()
+	}
+	return nil
 }
 
 // oldWorkbook tells an encrypted workbook from one of the old binary formats;

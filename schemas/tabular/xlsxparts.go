@@ -86,7 +86,7 @@ func (b *book) list(part *zip.File, sheets map[string]*zip.File, limits Limits) 
 			}
 			state := attribute(element, "state")
 			b.sheets = append(b.sheets, sheetPart{
-				name: attribute(element, "name"), hidden: state == "hidden" || state == "veryHidden", file: f,
+				name: shortened(attribute(element, "name")), hidden: state == "hidden" || state == "veryHidden", file: f,
 			})
 		}
 	}))

@@ -1,10 +1,13 @@
 package tabular
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/xuri/excelize/v2"
 )
 
 // headRow is a header of three known columns as inline strings.
@@ -155,6 +158,40 @@ func TestPartsWhereProgramsPutThem(t *testing.T) {
 		rows, _, err := readAll(archive(t, parts))
 		if err != nil || len(rows) != 1 || values(rows[0]) != "CF_XDR_MC=甲" {
 			t.Errorf("%s: %v %v", name, rows, err)
+		}
+	}
+}
+
+// A text that is kept once may stand in every cell. What comes of it is bounded
+// like the rows of any other file.
+func TestOneTextInManyCellsIsCountedInEach(t *testing.T) {
+	limits := Limits{Bytes: 1 << 20, Record: 64 << 10}
+	text := strings.Repeat("x", 20<<10)
+	book := func(rows, cells int) []byte {
+		t.Helper()
+		return workbook(t, func(f *excelize.File) {
+			setRow(t, f, "Sheet1", "A1", "CF_XDR_MC", "CF_WSH", "CF_CFLB", "CF_NR", "CF_JDRQ")
+			for i := range rows {
+				row := make([]any, cells)
+				for j := range row {
+					row[j] = text
+				}
+				setRow(t, f, "Sheet1", fmt.Sprint("A", i+2), row...)
+			}
+		})
+	}
+	for _, c := range []struct {
+		rows, cells int
+		code        string
+	}{
+		{rows: 10, cells: 3},
+		{rows: 1, cells: 4, code: "RECORD_TOO_LONG"},
+		{rows: 100, cells: 3, code: "WORKBOOK_TOO_LARGE"},
+	} {
+		rows, _, err := readLimited(bytes.NewReader(book(c.rows, c.cells)), limits)
+		var e *Error
+		if c.code == "" && (err != nil || len(rows) != c.rows) || c.code != "" && (!errors.As(err, &e) || e.Code != c.code) {
+			t.Errorf("%d rows of %d cells: %d are read, %v", c.rows, c.cells, len(rows), err)
 		}
 	}
 }
