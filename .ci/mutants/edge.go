@@ -52,6 +52,13 @@ var edgeChecks = []mutant{
 		pkg:   "./exchange", run: "^TestASpooledFileIsReadByItsWriterOnly$",
 	},
 	{
+		check: "no file for a workbook of rejects",
+		file:  "schemas/tabular/rejects.go",
+		old:   `excelize.NewFile(excelize.Options{TmpDir: noFolder})`,
+		new:   `excelize.NewFile()`,
+		pkg:   "./schemas/tabular", run: "^TestRejectsStayInMemory$",
+	},
+	{
 		check: "connections at once",
 		file:  "cmd/creditgw/connections.go",
 		old:   `return netutil.LimitListener(l, int(most))`,

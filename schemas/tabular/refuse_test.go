@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -314,4 +315,42 @@ func TestNamesAreBounded(t *testing.T) {
 	if n := len(rejectColumns(penaltyFields(), rejects)); n > most {
 		t.Errorf("rows with names of their own make %d columns", n)
 	}
+}
+
+// A large workbook of bad rows leaves nothing on the disk, not even while it is
+// written.
+func TestRejectsStayInMemory(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	var rejects []Reject
+	for i := range 20 {
+		rejects = append(rejects, Reject{Row: schemas.Row{Number: i + 1, Cells: []schemas.Cell{
+			{Field: "BZ", Column: "BZ", Value: strings.Repeat("x", 30_000)}, {Column: "其他", Value: strings.Repeat("y", 30_000)}}}})
+	}
+	for len(rejects) < 400 {
+		rejects = append(rejects, rejects...)
+	}
+	out := &onDisk{t: t, dir: dir}
+	if err := WriteRejects(out, penaltyFields(), rejects, "zh"); err != nil {
+		t.Fatal(err)
+	}
+	if !out.written {
+		t.Error("nothing was written")
+	}
+}
+
+// onDisk is written to while all is there that was put aside.
+type onDisk struct {
+	t       *testing.T
+	dir     string
+	written bool
+}
+
+func (o *onDisk) Write(p []byte) (int, error) {
+	o.written = true
+	files, err := os.ReadDir(o.dir)
+	if err != nil || len(files) > 0 {
+		o.t.Errorf("%d files lie beside it: %v", len(files), err)
+	}
+	return len(p), nil
 }

@@ -2,6 +2,7 @@ package tabular
 
 import (
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -31,7 +32,7 @@ var (
 // as text, with what is wrong and how to correct it in front. It can be
 // corrected and submitted as it is.
 func WriteRejects(w io.Writer, dict *schemas.Dictionary, rejects []Reject, lang string) error {
-	file := excelize.NewFile()
+	file := excelize.NewFile(excelize.Options{TmpDir: noFolder})
 	defer file.Close()
 	sheet := file.GetSheetName(0)
 	stream, err := file.NewStreamWriter(sheet)
@@ -85,6 +86,11 @@ func WriteRejects(w io.Writer, dict *schemas.Dictionary, rejects []Reject, lang 
 	_, err = file.WriteTo(w)
 	return err
 }
+
+// noFolder has no room for a file. A sheet of over 16 MiB would be written to one in
+// the system's folder for such, as anyone can read it who finds the disk; where
+// that fails, the library keeps it in memory.
+const noFolder = os.DevNull
 
 // rejectColumn is a column of the workbook: a field under one title.
 type rejectColumn struct{ field, title string }
