@@ -54,7 +54,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, _ exchange.Principa
 		for {
 			select {
 			case <-pulse.C:
-				if out.write([]byte(":\n\n")) != nil {
+				if !a.mayGoOn(r) || out.write([]byte(":\n\n")) != nil {
 					cancel()
 					return
 				}
@@ -74,6 +74,15 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, _ exchange.Principa
 		return nil // the client left, or we close: it comes back with its cursor
 	}
 	return err
+}
+
+// mayGoOn is asked at every pulse: a stream has no end of its own, but a token
+// may be revoked, and a node may have to stop serving. The client comes back and
+// is told.
+func (a *API) mayGoOn(r *http.Request) bool {
+	token, _ := bearer(r)
+	_, known := a.Tokens.Lookup(token)
+	return known && a.Stopped() == nil
 }
 
 // eventWriter keeps events and pulses apart.

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,6 +50,46 @@ func TestStreamResumesWhereItStopped(t *testing.T) {
 		if seq != uint64(i)+1 {
 			t.Fatalf("seen %v", seen)
 		}
+	}
+}
+
+// leased is a token until it is revoked.
+type leased struct {
+	tokens
+	revoked *atomic.Bool
+}
+
+func (l leased) Lookup(token string) (exchange.Principal, bool) {
+	p, known := l.tokens.Lookup(token)
+	return p, known && !l.revoked.Load()
+}
+
+// A stream outlives neither its token nor the node's right to serve.
+func TestAStreamEndsWithTheRightToIt(t *testing.T) {
+	var revoked, forked atomic.Bool
+	for name, end := range map[string]*atomic.Bool{"revoked": &revoked, "forked": &forked} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNode(t, func(c *httpapi.Config) {
+					c.Tokens = leased{revoked: &revoked}
+					c.Stopped = func() *exchange.Error {
+						if forked.Load() {
+							return exchange.Fail(exchange.KindUnavailable, "FORKED", "", "")
+						}
+						return nil
+					}
+				})
+				defer end.Store(false)
+				time.AfterFunc(time.Minute, func() { end.Store(true) })
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				began := time.Now()
+				n.do(request("app", "GET", "/v1/reminders/stream", "").WithContext(ctx))
+				if lasted := time.Since(began); lasted < time.Minute || lasted > 76*time.Second {
+					t.Errorf("it went on for %s", lasted)
+				}
+			})
+		})
 	}
 }
 
