@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/xinqiao/creditgw/exchange"
@@ -124,7 +125,8 @@ func TestNoRoute(t *testing.T) {
 }
 
 // A parameter that a route does not have is refused by every route, for a
-// dry_run that is passed over is a run; what there is instead is said.
+// dry_run that is passed over is a run; what there is instead is said, and is
+// what the document has.
 func TestUnknownParametersAreRefused(t *testing.T) {
 	n := newNode(t)
 	path := strings.NewReplacer("{uscc}", firmUSCC, "/keys/{id}", "/keys/"+strings.Repeat("0", 32), "/submissions/{id}", "/submissions/"+submission,
@@ -135,21 +137,32 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 				continue // public
 			}
 			for _, role := range exchange.Roles {
-				w := n.do(request(role, method, path.Replace(route)+"?dry-run=true", ""))
+				w := n.do(request(role, method, path.Replace(route)+"?dry-run=true", "", "Accept-Language", "en"))
 				if w.Code == 403 {
 					continue
 				}
-				if p := refused(t, w, 400, "UNKNOWN_PARAMETER"); p.Hint == "" {
-					t.Errorf("%s %s does not say what it takes", method, route)
+				want := "this address takes none"
+				if names := queryOf(item, operation); len(names) > 0 {
+					want = "it takes " + strings.Join(names, ", ")
+				}
+				if p := refused(t, w, 400, "UNKNOWN_PARAMETER"); p.Hint != want {
+					t.Errorf("%s %s: %s, the document: %s", method, route, p.Hint, want)
 				}
 				break
 			}
 		}
 	}
 	refused(t, n.do(request("app", "DELETE", "/v1/subscriptions/"+firmUSCC+"?min_size=5", "")), 400, "UNKNOWN_PARAMETER")
-	if p := refused(t, n.get("app", "/v1/reminders?since=1", "Accept-Language", "en"), 400, "UNKNOWN_PARAMETER"); p.Hint != "it takes cursor, limit, wait, state, min_size, read" {
-		t.Errorf("hint %q", p.Hint)
+}
+
+// queryOf names the query parameters that an operation is documented with.
+func queryOf(item *openapi3.PathItem, operation *openapi3.Operation) (names []string) {
+	for _, p := range slices.Concat(item.Parameters, operation.Parameters) {
+		if p.Value.In == openapi3.ParameterInQuery {
+			names = append(names, p.Value.Name)
+		}
 	}
+	return names
 }
 
 func TestTokenIsThrottledAlone(t *testing.T) {
@@ -209,7 +222,13 @@ func TestOtherSitesCannotWrite(t *testing.T) {
 func TestBodiesAreBounded(t *testing.T) {
 	n := newNode(t)
 	big := request("app", "POST", "/v1/reminders/acks", strings.Repeat(" ", 1<<20+1))
-	refused(t, n.do(big), 413, "BODY_TOO_LARGE")
+	if p := refused(t, n.do(big), 413, "BODY_TOO_LARGE"); !strings.Contains(p.Detail, "1048576") {
+		t.Errorf("the limit is not said: %s", p.Detail)
+	}
+	unasked := request("app", "DELETE", "/v1/subscriptions/"+firmUSCC, "{}", "Accept-Language", "en")
+	if p := refused(t, n.do(unasked), 413, "BODY_TOO_LARGE"); p.Detail != "this address takes no body" {
+		t.Errorf("a body where none is taken: %s", p.Detail)
+	}
 	chunked := request("app", "POST", "/v1/reminders/acks", "")
 	chunked.Body, chunked.ContentLength = io.NopCloser(strings.NewReader(strings.Repeat(" ", 1<<20+1))), -1
 	chunked.Header.Set("Content-Type", "application/json")

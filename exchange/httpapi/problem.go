@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/xinqiao/creditgw/exchange"
@@ -89,7 +90,7 @@ func fault(err error) *exchange.Error {
 		}
 		return &exchange.Error{Kind: kind, Code: file.Code, Text: file.Message, Hint: file.Hint, Status: file.Status}
 	case errors.As(err, &large):
-		return exchange.Fail(exchange.KindTooLarge, "BODY_TOO_LARGE", "请求体超过限制", "the body is over the limit")
+		return tooLarge(large.Limit)
 	case errors.Is(err, exchange.ErrNotFound):
 		return exchange.Fail(exchange.KindNotFound, "NOT_FOUND", "没有这个对象，或它不属于您", "there is no such thing, or it is not yours to see")
 	case errors.Is(err, context.DeadlineExceeded):
@@ -140,6 +141,14 @@ func refuse(w http.ResponseWriter, r *http.Request, request string, err error) i
 		_ = json.NewEncoder(w).Encode(p)
 	}
 	return p.Status
+}
+
+func tooLarge(limit int64) *exchange.Error {
+	if limit == 0 {
+		return exchange.Fail(exchange.KindTooLarge, "BODY_TOO_LARGE", "此地址不接受请求体", "this address takes no body")
+	}
+	bytes := strconv.FormatInt(limit, 10)
+	return exchange.Fail(exchange.KindTooLarge, "BODY_TOO_LARGE", "请求体超过 "+bytes+" 字节", "the body is over "+bytes+" bytes")
 }
 
 // brokenOff is a submission of which some rows were taken before it failed.
