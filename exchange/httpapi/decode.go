@@ -90,7 +90,7 @@ func decodeJSON(raw []byte, into any) error {
 	case errors.As(err, &mistyped) && mistyped.Field != "":
 		return badJSON("字段 "+mistyped.Field+" 类型不符", "member "+mistyped.Field+" has the wrong type")
 	case errors.As(err, &moment):
-		return badJSON("时间应带时区，如 2026-04-02T09:00:00+08:00", "a time needs its zone, as in 2026-04-02T09:00:00+08:00")
+		return badJSON("时间应写作 2026-04-02T09:00:00+08:00，带时区", "a time must be written as 2026-04-02T09:00:00+08:00, with its zone")
 	case strings.HasPrefix(err.Error(), "json: unknown field"):
 		return badJSON("有未知的字段", "there is an unknown member")
 	}

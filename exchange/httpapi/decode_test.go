@@ -44,8 +44,8 @@ func TestDecodeJSONIsStrict(t *testing.T) {
 func TestBadJSONSaysWhere(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"acks":[{"id":"a","state":7}]}`:                  "member acks.state has the wrong type",
-		`{"acks":[{"id":"a","at":"2026-04-02 09:00:00"}]}`: "a time needs its zone, as in 2026-04-02T09:00:00+08:00",
-		`{"acks":[{"id":"a","at":"2026-04-02T09:00:00"}]}`: "a time needs its zone, as in 2026-04-02T09:00:00+08:00",
+		`{"acks":[{"id":"a","at":"2026-04-02 09:00:00"}]}`: "a time must be written as 2026-04-02T09:00:00+08:00, with its zone",
+		`{"acks":[{"id":"a","at":"2026-04-02T09:00:00"}]}`: "a time must be written as 2026-04-02T09:00:00+08:00, with its zone",
 		`{"acks":[{"id":"a","name":"x"}]}`:                 "there is an unknown member",
 		`{"acks":[],"acks":[]}`:                            "a repeated or unknown member (byte 17)",
 		`{"acks":[]]`:                                      "a syntax error (byte 11)",
