@@ -147,6 +147,27 @@ var witnessChecks = []mutant{
 		pkg:   "./consensus", run: "^TestAMarkThatIsNotSoundIsPassedOver$",
 	},
 	{
+		check: "one stream of a witness",
+		file:  "peers/witness/ear.go",
+		old:   `if own.open != nil {`,
+		new:   `if false {`,
+		pkg:   "./peers/witness", run: "^TestANodeHasOneEar$",
+	},
+	{
+		check: "one pace of a witness",
+		file:  "peers/witness/ear.go",
+		old:   `if own == nil {`,
+		new:   `if true {`,
+		pkg:   "./peers/witness", run: "^TestANodeHasOneEar$",
+	},
+	{
+		check: "log lines about a witness",
+		file:  "peers/witness/witness.go",
+		old:   `refusals: rate.Sometimes{First: 3, Interval: time.Second},`,
+		new:   `refusals: rate.Sometimes{Every: 1},`,
+		pkg:   "./peers/witness", run: "^TestLinesThatDoNotHold",
+	},
+	{
 		check: "term of a mark",
 		file:  "consensus/mark.go",
 		old:   `if err == nil && m.Term != term {`,

@@ -223,7 +223,10 @@ func (w *Witness) refused(h heard, err error) {
 	w.mu.Lock()
 	w.status.Refused++
 	w.mu.Unlock()
-	w.cfg.Logger.Warn("cosignature passed over", "node", h.node, "size", h.checkpoint.Size, "error", err)
+	// Each is counted; a hostile peer must not fill disks with lines in the log.
+	w.refusals.Do(func() {
+		w.cfg.Logger.Warn("cosignature passed over", "node", h.node, "size", h.checkpoint.Size, "error", err)
+	})
 }
 
 // unread says that our own ledger could not be read. Others notice that we sign

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/xinqiao/creditgw/peers"
 )
 
@@ -27,10 +25,6 @@ const (
 	writeLimit   = 5 * time.Second
 	retryFirst   = 100 * time.Millisecond
 	retryMost    = 2 * time.Second
-
-	// A leader marks five times a second; a peer that has more to say waits.
-	framesPerSecond = 50
-	frameBurst      = 100
 )
 
 var errFrame = errors.New("witness: malformed frame")
@@ -94,6 +88,8 @@ func (w *Witness) serve(node string, c net.Conn) {
 	if !ok {
 		return
 	}
+	limit, leave := w.ears.listen(node, c)
+	defer leave()
 	greeting, err := w.greeting(region)
 	if err != nil {
 		w.cfg.Logger.Error("a witness was not greeted", "node", node, "error", err)
@@ -105,7 +101,6 @@ func (w *Witness) serve(node string, c net.Conn) {
 	if _, err := c.Write(greeting); err != nil {
 		return
 	}
-	limit := rate.NewLimiter(framesPerSecond, frameBurst)
 	for r := bufio.NewReader(c); ; {
 		h := heard{node: node, region: region}
 		if h.checkpoint, h.mark, err = readFrame(r); err != nil {

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/xinqiao/creditgw/consensus/durable"
 	"github.com/xinqiao/creditgw/crypto/sm"
 	"github.com/xinqiao/creditgw/peers"
@@ -81,6 +83,7 @@ type Witness struct {
 	marked  chan Mark
 	heard   chan heard
 	ended   chan struct{} // closed when Run has returned
+	ears    ears
 
 	// Of Run's goroutine.
 	signer   *signer
@@ -92,6 +95,7 @@ type Witness struct {
 	evidence evidence
 	watch    watch
 	handing  handing
+	refusals rate.Sometimes // when one is logged
 
 	mu      sync.Mutex
 	latest  peers.Checkpoint
@@ -109,7 +113,8 @@ func Open(cfg Config) (*Witness, error) {
 	w := &Witness{
 		cfg: cfg, marked: make(chan Mark, 16), heard: make(chan heard, 16), ended: make(chan struct{}),
 		held: map[string][]heard{}, pushers: map[string]*pusher{}, tallies: tallies{},
-		changed: make(chan struct{}), lines: map[peers.Region]peers.Checkpoint{},
+		refusals: rate.Sometimes{First: 3, Interval: time.Second},
+		changed:  make(chan struct{}), lines: map[peers.Region]peers.Checkpoint{},
 		evidence: evidence{dir: cfg.Evidence, clock: cfg.Clock, told: map[string]time.Time{}},
 	}
 	var err error
