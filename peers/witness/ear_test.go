@@ -33,6 +33,9 @@ func TestANodeHasOneEar(t *testing.T) {
 	if again(frameBurst) {
 		t.Error("a second stream gives the node as much again")
 	}
+	if err := first.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := first.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("its first stream is open: %v", err)
 	}
