@@ -20,7 +20,9 @@ func TestServeWhileOneRegionFloods(t *testing.T) {
 	flooding := c.follower()
 	others := slices.DeleteFunc(slices.Clone(c.nodes), func(n *gateway) bool { return n == flooding })
 
-	const files, rows = 6, 250 // about twice what a flood gets at once
+	// As many files at once as one token may have, and about twice the bytes that
+	// a flood gets at once.
+	const files, rows = 4, 375
 	sent := make([][]exchange.EntryID, files)
 	kept := make([][]exchange.EntryID, len(others))
 	var all sync.WaitGroup
