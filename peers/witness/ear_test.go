@@ -29,12 +29,12 @@ func TestANodeHasOneEar(t *testing.T) {
 	if !speak(frameBurst) {
 		t.Error("a node may not say what it has to say at first")
 	}
+	if err := first.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	_, again, _ := open("130000-1")
 	if again(frameBurst) {
 		t.Error("a second stream gives the node as much again")
-	}
-	if err := first.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
-		t.Fatal(err)
 	}
 	if _, err := first.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("its first stream is open: %v", err)
