@@ -115,8 +115,8 @@ var diskChecks = []mutant{
 	{
 		check: "erased key",
 		file:  "exchange/vault/seal.go",
-		old:   `if err == nil && key == erased {`,
-		new:   `if false {`,
+		old:   `case key == erased:`,
+		new:   `case false:`,
 		pkg:   "./exchange/vault", run: "UntilItsSlotIsErased$|^TestErasing",
 	},
 	{

@@ -124,7 +124,11 @@ func openNode(cfg nodeConfig) (n *node, err error) {
 func (n *node) path(name string) string { return filepath.Join(n.cfg.Dir, name) }
 
 func (n *node) openPrivate() (err error) {
-	if n.vault, err = vault.Open(vault.Config{Path: n.path("vault"), Rand: n.cfg.Rand, Fatal: n.cfg.Fatal}); err != nil {
+	secret, err := exchange.NewIDSecret(n.cfg.Keys.IDSecret)
+	if err != nil {
+		return err
+	}
+	if n.vault, err = vault.Open(vault.Config{Path: n.path("vault"), Secret: secret, Rand: n.cfg.Rand, Fatal: n.cfg.Fatal}); err != nil {
 		return err
 	}
 	n.closers = append(n.closers, n.vault.Close)

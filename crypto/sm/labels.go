@@ -62,6 +62,9 @@ const (
 	// LabelVaultJoint: the derivation of a key from those of several slots (a
 	// digest, which begins with the label and not with its length).
 	LabelVaultJoint Label = "xinqiao/v1/vault-joint"
+	// LabelVaultSlot: the derivation of the key that seals from a slot's key and
+	// the region's secret.
+	LabelVaultSlot Label = "xinqiao/v1/vault-slot"
 	// LabelIDSecret: additional data of a sealed id secret, without its length
 	// too.
 	LabelIDSecret Label = "xinqiao/v1/id-secret"

@@ -118,7 +118,7 @@ func (r *region) start() {
 		Dir: filepath.Join(r.dir, "journal"), Logger: slog.New(slog.DiscardHandler), Fatal: fatal,
 	}))
 	r.vault = must[*vault.Vault](t)(vault.Open(vault.Config{
-		Path: filepath.Join(r.dir, "vault"), Rand: rand.Reader, Fatal: fatal,
+		Path: filepath.Join(r.dir, "vault"), Secret: r.secret, Rand: rand.Reader, Fatal: fatal,
 	}))
 	r.slots = exchange.NewSlots(r.vault, 1)
 	r.book, r.stop = r.open("casebook", r.journal)

@@ -74,8 +74,8 @@ func (v *Vault) joint(slots []uint64, context sm.Digest) (sm.ContentKey, error) 
 	return sm.ContentKey(digest[:sm.ContentKeySize]), nil
 }
 
-// key reads the slot's key from the file each time: a cached one would survive
-// its erasure.
+// key reads the slot's key from the file each time, and makes of it the one that
+// seals: a cached one would survive its erasure.
 func (v *Vault) key(slot uint64) (sm.ContentKey, error) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -87,10 +87,20 @@ func (v *Vault) key(slot uint64) (sm.ContentKey, error) {
 		return erased, fmt.Errorf("vault: read: %w", err)
 	}
 	key, err := parseSlot(slot, raw[:])
-	if err == nil && key == erased {
-		err = fmt.Errorf("vault: slot %d: %w", slot, exchange.ErrErased)
+	switch {
+	case err != nil:
+		return erased, err
+	case key == erased:
+		return erased, fmt.Errorf("vault: slot %d: %w", slot, exchange.ErrErased)
 	}
-	return key, err
+	return sealing(v.secret(), slot, key), nil
+}
+
+// sealing is the key under which a slot's copies are sealed.
+func sealing(secret sm.Digest, slot uint64, key sm.ContentKey) sm.ContentKey {
+	both := append(append(make([]byte, 0, keySize+sm.DigestSize), key[:]...), secret[:]...)
+	defer clear(both)
+	return sm.DeriveContentKey(both, binary.BigEndian.AppendUint64(sm.LabelVaultSlot.Append(nil), slot))
 }
 
 // nonce is the purpose and an 11-byte counter.

@@ -19,7 +19,7 @@ const (
 )
 
 var (
-	magic      = [4]byte([]byte("xqvt"))
+	magic      = [4]byte([]byte("xqv2"))
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 	// erased is the key of a slot that was overwritten.
 	erased sm.ContentKey

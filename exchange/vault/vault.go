@@ -1,5 +1,6 @@
 // Package vault keeps one SM4 key per slot in one file, and seals a region's
-// private copies under them: docs/formats/vault.md. Keys never leave it.
+// private copies under them and a secret that the file does not hold:
+// docs/formats/vault.md. Keys never leave it.
 package vault
 
 import (
@@ -23,7 +24,10 @@ const (
 // Config is what a vault is built from.
 type Config struct {
 	Path string // made if it does not exist; its directory must
-	Rand io.Reader
+	// Secret is the region's. It seals and opens together with the slots' keys,
+	// which lie on the same disk as what is sealed under them; the rest needs none.
+	Secret exchange.IDSecret
+	Rand   io.Reader
 	// Fatal is called once when a write or an fsync has failed. It should end
 	// the process; until it does, Ensure and Erase fail.
 	Fatal func(error)
@@ -31,8 +35,9 @@ type Config struct {
 
 // Vault implements exchange.Vault. A second process is refused.
 type Vault struct {
-	cfg  Config
-	file *os.File
+	cfg    Config
+	file   *os.File
+	secret func() sm.Digest // of Config.Secret, for this purpose
 
 	mu       sync.RWMutex
 	slots    uint64 // keys of slots 1 … slots are durable
@@ -52,7 +57,7 @@ func Open(cfg Config) (*Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
-	v := &Vault{cfg: cfg, file: f}
+	v := &Vault{cfg: cfg, file: f, secret: sync.OnceValue(func() sm.Digest { return cfg.Secret.Digest("vault") })}
 	v.released = sync.NewCond(&v.mu)
 	if v.slots, err = load(f); err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -20,7 +20,17 @@ import (
 
 func open(t testing.TB, path string) *Vault {
 	t.Helper()
-	v, err := Open(Config{Path: path, Rand: rand.Reader, Fatal: func(err error) { t.Errorf("fatal: %v", err) }})
+	return openWith(t, path, 1)
+}
+
+// openWith opens it with the secret of a region.
+func openWith(t testing.TB, path string, region byte) *Vault {
+	t.Helper()
+	secret, err := exchange.NewIDSecret(bytes.Repeat([]byte{region}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := Open(Config{Path: path, Secret: secret, Rand: rand.Reader, Fatal: func(err error) { t.Errorf("fatal: %v", err) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +117,34 @@ func TestErasingOverwritesTheKeyAndNothingElse(t *testing.T) {
 	}
 }
 
+// Who finds the disk has the file, and beside it all that was sealed under its
+// keys. The secret lies there under a passphrase only.
+func TestWithoutTheSecretTheFileOpensNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vault")
+	v := open(t, path)
+	ensure(t, v, 2)
+	sealed := seal(t, v, 1, exchange.PurposeRow, 0, "what only the region may read")
+	var raw [slotSize]byte
+	if _, err := v.file.ReadAt(raw[:], slotSize); err != nil {
+		t.Fatal(err)
+	}
+	closeVault(t, v)
+
+	if text, err := sm.ContentKey(raw[:keySize]).Open(nonce(exchange.PurposeRow, 0), sealed, nil); err == nil {
+		t.Errorf("the key on the disk opens %q", text)
+	}
+	v = openWith(t, path, 2)
+	if text, err := v.Open(1, exchange.PurposeRow, 0, sealed); err == nil {
+		t.Errorf("another secret opens %q", text)
+	}
+	closeVault(t, v)
+	v = open(t, path)
+	defer closeVault(t, v)
+	if text, err := v.Open(1, exchange.PurposeRow, 0, sealed); err != nil || string(text) != "what only the region may read" {
+		t.Errorf("the region's own opens %q, %v", text, err)
+	}
+}
+
 func TestASlotThatWasNeverMadeIsNotFound(t *testing.T) {
 	v := open(t, filepath.Join(t.TempDir(), "vault"))
 	defer closeVault(t, v)
@@ -134,7 +172,7 @@ func TestPurposeAndCounterAreTheNonce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := sm.ContentKey(raw[slotSize:])
+	key := sealing(v.secret(), 1, sm.ContentKey(raw[slotSize:]))
 	sealed := seal(t, v, 1, exchange.PurposeReminder, 0x0102, "text")
 	nonce := [12]byte{0: 3, 10: 1, 11: 2}
 	if text, err := key.Open(nonce, sealed, nil); err != nil || string(text) != "text" {
@@ -339,12 +377,20 @@ func TestConcurrentUseKeepsEverySlotsKey(t *testing.T) {
 // The vectors of docs/formats/vault.md.
 func TestVectors(t *testing.T) {
 	zeros := strings.Repeat("00", 12)
-	if got := hex.EncodeToString(header(4096)); got != "78717674"+"0000000000001000"+zeros+"00000000"+"62a0bde5" {
+	if got := hex.EncodeToString(header(4096)); got != "78717632"+"0000000000001000"+zeros+"00000000"+"2a7fcf70" {
 		t.Errorf("header of 4,096 slots is %s", got)
 	}
 	key := sm.ContentKey{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 	if got := hex.EncodeToString(appendSlot(nil, 1, key)); got != "000102030405060708090a0b0c0d0e0f"+zeros+"bb5084a7" {
 		t.Errorf("slot 1 is %s", got)
+	}
+	var secret sm.Digest
+	for i := range secret {
+		secret[i] = byte(0x20 + i)
+	}
+	seals := sealing(secret, 1, key)
+	if got := hex.EncodeToString(seals[:]); got != "38e227d065992d3a36172cf993d6ee4c" {
+		t.Errorf("slot 1 seals under %s", got)
 	}
 }
 
