@@ -198,4 +198,11 @@ var peerChecks = []mutant{
 		new:   `p != nil && (true || bytes.Equal(p.item, items[i])) {`,
 		pkg:   "./consensus", run: "^TestAnIDBesideOtherBytesIsNoAnswer$",
 	},
+	{
+		check: "who makes room for a connection",
+		file:  "consensus/quicnet/lobby.go",
+		old:   `if of[v.from] == most {`,
+		new:   `if i == len(l.in)-1 {`,
+		pkg:   "./consensus/quicnet", run: "^TestWhoHoldsPlaces|^TestAStrangerDoesNot",
+	},
 }

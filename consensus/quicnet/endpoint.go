@@ -120,7 +120,7 @@ type Endpoint struct {
 	client   *tls.Config
 
 	refusals *refusals
-	pending  chan struct{} // a token per connection without identity yet
+	lobby    lobby
 	consumer chan raft.RPC
 	raft     raftView
 	abridged abridgement
@@ -178,7 +178,6 @@ func Listen(cfg Config) (*Endpoint, error) {
 		cfg:      cfg,
 		refusals: newRefusals(),
 		log:      cfg.Logger,
-		pending:  make(chan struct{}, maxPending),
 		consumer: make(chan raft.RPC),
 		bound:    make(chan struct{}),
 		handlers: map[string]Handler{},
@@ -344,13 +343,11 @@ func (e *Endpoint) accept() {
 		if err != nil {
 			return
 		}
-		select {
-		case e.pending <- struct{}{}:
-		default:
+		v := &visitor{from: comesFrom(conn.RemoteAddr()), out: func() {
 			e.refuse(refusedBusy, conn.RemoteAddr().String(), "too many connections without identity")
 			closeConn(conn, refusedBusy)
-			continue
-		}
-		e.goTask(func() { e.admit(conn) })
+		}}
+		e.lobby.enter(v)
+		e.goTask(func() { e.admit(conn, v) })
 	}
 }

@@ -86,7 +86,7 @@ func TestAnUnverifiedAddressGetsARetryOnly(t *testing.T) {
 	if got > caller.sent {
 		t.Errorf("%d bytes came back in %d packets for %d sent", got, len(caller.back), caller.sent)
 	}
-	if len(south.pending) > 0 {
+	if south.lobby.size() > 0 {
 		t.Error("it holds a place among the connections")
 	}
 }

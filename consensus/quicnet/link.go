@@ -165,11 +165,11 @@ func (e *Endpoint) turnAway(conn *quic.Conn, peer string, err error) {
 }
 
 // admit finds out who dialled and then serves the streams of that peer.
-func (e *Endpoint) admit(conn *quic.Conn) {
+func (e *Endpoint) admit(conn *quic.Conn, v *visitor) {
 	ctx, cancel := context.WithTimeout(e.ctx, handshakeTimeout)
 	l, err := e.proveAsAcceptor(ctx, conn)
 	cancel()
-	<-e.pending
+	e.lobby.leave(v)
 	if err != nil {
 		e.turnAway(conn, conn.RemoteAddr().String(), err)
 		return
