@@ -131,6 +131,13 @@ var edgeChecks = []mutant{
 		pkg:   "./schemas/tabular", run: "^TestBlanksBeyondTheColumns",
 	},
 	{
+		check: "a sheet that is listed again",
+		file:  "schemas/tabular/xlsxparts.go",
+		old:   `if f == nil || taken[f] {`,
+		new:   `if f == nil {`,
+		pkg:   "./schemas/tabular", run: "^TestASheetIsReadOnce$",
+	},
+	{
 		check: "length of a row of a workbook",
 		file:  "schemas/tabular/xlsx.go",
 		old:   `if size > w.limits.Record {`,

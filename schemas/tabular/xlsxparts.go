@@ -71,8 +71,10 @@ func readParts(raw []byte, limits Limits) (*book, error) {
 	return found, nil
 }
 
-// list reads the part that lists the sheets, in their order.
+// list reads the part that lists the sheets, in their order. A part is one sheet's:
+// listed a thousand times it would be read as often.
 func (b *book) list(part *zip.File, sheets map[string]*zip.File, limits Limits) error {
+	taken := make(map[*zip.File]bool)
 	return walk(part, limits, elements(func(element xml.StartElement) {
 		switch element.Name.Local {
 		case "workbookPr":
@@ -81,9 +83,10 @@ func (b *book) list(part *zip.File, sheets map[string]*zip.File, limits Limits) 
 		case "sheet":
 			// Strict workbooks have the relation's id in another name space.
 			f := sheets[attribute(element, "id")]
-			if f == nil || len(b.sheets) == mostParts {
+			if f == nil || taken[f] {
 				return
 			}
+			taken[f] = true
 			state := attribute(element, "state")
 			b.sheets = append(b.sheets, sheetPart{
 				name: shortened(attribute(element, "name")), hidden: state == "hidden" || state == "veryHidden", file: f,

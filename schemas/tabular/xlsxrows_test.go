@@ -162,6 +162,21 @@ func TestPartsWhereProgramsPutThem(t *testing.T) {
 	}
 }
 
+// However often a workbook lists a sheet, it is read once.
+func TestASheetIsReadOnce(t *testing.T) {
+	const list = `<workbook xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets>`
+	const kind = `Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/>`
+	raw := archive(t, map[string]string{
+		"xl/workbook.xml":            list + strings.Repeat(`<sheet name="a" r:id="r1"/><sheet name="b" r:id="r2"/>`, 5) + `</sheets></workbook>`,
+		"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="r1" ` + kind + `<Relationship Id="r2" ` + kind + `</Relationships>`,
+		"xl/worksheets/sheet1.xml":   sheetOf(`<row r="2"><c r="A2"><v>1</v></c></row>`),
+	})
+	rows, _, err := readAll(raw)
+	if err != nil || len(rows) != 1 || rows[0].Sheet != "a" {
+		t.Errorf("%d rows of a sheet of one, %v", len(rows), err)
+	}
+}
+
 // A text that is kept once may stand in every cell. What comes of it is bounded
 // like the rows of any other file.
 func TestOneTextInManyCellsIsCountedInEach(t *testing.T) {
