@@ -11,8 +11,8 @@ const (
 	// fewLanes is the number of messages up to which one after the other is
 	// not slower.
 	fewLanes = 2
-	// longMessage is the length in bytes from which a message is hashed by
-	// itself, so that it does not keep the memory of a lane.
+	// longMessage is the length in bytes above which a message is hashed by
+	// itself, so that no lane keeps as much memory for the next one.
 	longMessage = 8 << 10
 
 	blockSize = 64
@@ -33,9 +33,12 @@ func SumEach(digests []Digest, message func(b []byte, i int) []byte) {
 	l.used = 0
 	for i := range digests {
 		at := &l.lanes[l.used]
-		at.message = message(at.message[:0], i)
-		if !wide || len(at.message) > longMessage {
-			digests[i] = Sum(at.message)
+		m := message(at.message[:0], i)
+		if len(m) <= longMessage {
+			at.message = m
+		}
+		if !wide || len(m) > longMessage {
+			digests[i] = Sum(m)
 			continue
 		}
 		at.digest = &digests[i]
