@@ -3,6 +3,7 @@ package quicnet
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 )
 
@@ -34,24 +35,17 @@ func (l *lobby) enter(v *visitor) {
 		of[v.from]++
 		most = max(most, of[v.from])
 	}
-	for i, v := range l.in {
-		if of[v.from] == most {
-			l.in = append(l.in[:i:i], l.in[i+1:]...)
-			v.out()
-			return
-		}
-	}
+	i := slices.IndexFunc(l.in, func(v *visitor) bool { return of[v.from] == most })
+	l.in[i].out()
+	l.in = slices.Delete(l.in, i, i+1)
 }
 
 // leave gives the place back, if it is still the visitor's.
 func (l *lobby) leave(v *visitor) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i := range l.in {
-		if l.in[i] == v {
-			l.in = append(l.in[:i:i], l.in[i+1:]...)
-			return
-		}
+	if i := slices.Index(l.in, v); i >= 0 {
+		l.in = slices.Delete(l.in, i, i+1)
 	}
 }
 
