@@ -27,8 +27,8 @@ type Submission struct {
 }
 
 // A run of rows that are judged, sealed and made durable together has at most
-// so many rows, and is cut when its cells and their names pass so many bytes: a row is kept up
-// to three times in its event, and the journal takes 8 MiB at once.
+// so many rows, and is cut when its cells and their names pass so many bytes: a
+// row is kept up to three times in its event, and the journal takes 8 MiB at once.
 const (
 	chunk      = 256
 	chunkBytes = 1 << 20

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -61,10 +60,8 @@ func (a *API) doubtful(w http.ResponseWriter, r *http.Request, _ exchange.Princi
 // openedUpTo returns when the casebook has read so many leaves: a record that it
 // has not come to would be missing from the list.
 func (a *API) openedUpTo(r *http.Request, size uint64) error {
-	ctx, cancel := a.waiting(r)
+	ctx, cancel := a.catchingUp(r)
 	defer cancel()
-	ctx, stop := context.WithTimeout(ctx, maxFreshWait)
-	defer stop()
 	return behind(a.waitFollowed(ctx, size))
 }
 

@@ -23,10 +23,8 @@ func (a *API) freshen(r *http.Request) error {
 	if q.err != nil || !given && !leader {
 		return q.err
 	}
-	ctx, cancel := a.waiting(r)
+	ctx, cancel := a.catchingUp(r)
 	defer cancel()
-	ctx, stop := context.WithTimeout(ctx, maxFreshWait)
-	defer stop()
 	if leader {
 		if err := a.Linearize(ctx); err != nil {
 			return behind(err)
@@ -40,6 +38,13 @@ func (a *API) freshen(r *http.Request) error {
 		return nil
 	}
 	return behind(a.waitFollowed(ctx, size))
+}
+
+// catchingUp bounds how long a read waits for this node.
+func (a *API) catchingUp(r *http.Request) (context.Context, context.CancelFunc) {
+	ctx, cancel := a.waiting(r)
+	ctx, stop := context.WithTimeout(ctx, maxFreshWait)
+	return ctx, func() { stop(); cancel() }
 }
 
 // waitFollowed returns when the casebook has read size leaves.
