@@ -201,8 +201,8 @@ var peerChecks = []mutant{
 	{
 		check: "who makes room for a connection",
 		file:  "consensus/quicnet/lobby.go",
-		old:   `if of[v.from] == most {`,
-		new:   `if i == len(l.in)-1 {`,
+		old:   `return of[v.from] == most })`,
+		new:   `return v == l.in[len(l.in)-1] })`,
 		pkg:   "./consensus/quicnet", run: "^TestWhoHoldsPlaces|^TestAStrangerDoesNot",
 	},
 }
